@@ -1,0 +1,30 @@
+# Needs make, a POSIX shell and Python 3.11 or newer.  The logic is in tools/.
+#
+#   PYTHONS="/path/a /path/b"   use these interpreters instead of those found
+#   PYTEST_ARGS="-k prompt"     passed on to pytest
+
+# Evaluated only where it is used.  Each candidate is run: a pyenv shim may exist and yet fail.
+PYTHON = $(or $(shell for python in $(PYTHONS) python3 python3.13 python3.12 python3.11 \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done),$(error Python 3.11 or newer was not found))
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo   an async server with a live prompt, in this terminal'
+	@echo 'make test   lint, types and tests on every supported Python found'
+	@echo 'make lint   ruff and mypy only'
+	@echo 'make clean  remove the virtual environments and caches'
+
+demo:
+	@$(PYTHON) -m tools.demo
+
+test:
+	@$(PYTHON) -m tools.check
+
+lint:
+	@$(PYTHON) -m tools.check --lint
+
+clean:
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,77 @@
+"""A live IPython prompt in any running program, and nothing in it stops for it.
+
+The prompt runs in a thread of its own; cells run on the thread that asked for the shell; a loop
+juggler turns the loops of that thread while the prompt waits. File by file:
+
+=====================  ===========================================================================
+``embed``              `embed()`, `embed_async()`: the ways into a shell from a program
+``extension``          ``%load_ext ipyembed`` on a running IPython
+``app``                the ``ipyembed`` command
+``shell``              the two shell classes, wiring only
+``attachment``         what makes a terminal shell threaded, and undoes it
+``cells``              how one cell is run: its context, its interrupts, its result
+``namespaces``         the caller's names in an embedded shell
+``juggler``            which loop the eval thread turns while it waits; the policies
+``hosts``              waiting for the prompt from inside somebody else's loop
+``reentry``            running a running asyncio loop again
+``own_loop``           the shell's own asyncio loop where the host has none
+``eval_calls``         calls that other threads ask the eval thread to make
+``prompt_thread``      the thread on which everything that asks the user runs
+``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
+``completion``         completions, computed on the eval thread
+``output``             what others print lands above the prompt
+``watchdog``           says when the eval thread is stuck, and in what
+``interrupts``         who gets Ctrl-C while a cell runs
+``slot``               one shell at a time owns the terminal
+``process_state``      what a shell must leave as it found it
+=====================  ===========================================================================
+
+Names resolve lazily: importing this package imports neither IPython nor asyncio, so a program
+that never opens a shell pays nothing for being able to.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ipyembed._version import __version__
+
+if TYPE_CHECKING:
+    from ipyembed.embed import embed, embed_async
+    from ipyembed.extension import load_ipython_extension, unload_ipython_extension
+    from ipyembed.juggler import LoopJuggler
+    from ipyembed.shell import ThreadedInteractiveShell, ThreadedInteractiveShellEmbed
+
+_HOME = {
+    "embed": "ipyembed.embed",
+    "embed_async": "ipyembed.embed",
+    "load_ipython_extension": "ipyembed.extension",
+    "unload_ipython_extension": "ipyembed.extension",
+    "LoopJuggler": "ipyembed.juggler",
+    "ThreadedInteractiveShell": "ipyembed.shell",
+    "ThreadedInteractiveShellEmbed": "ipyembed.shell",
+}
+
+__all__ = [
+    "LoopJuggler",
+    "ThreadedInteractiveShell",
+    "ThreadedInteractiveShellEmbed",
+    "__version__",
+    "embed",
+    "embed_async",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,6 @@
+"""``python -m ipyembed``."""
+
+from ipyembed.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The ``ipyembed`` command: IPython's terminal application with our shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from IPython.core.profiledir import ProfileDir, ProfileDirError
+from IPython.terminal.ipapp import TerminalIPythonApp
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+from IPython.paths import get_ipython_dir
+from traitlets import Type, Unicode, default
+from traitlets.config import Application
+
+from ipyembed._version import __version__
+from ipyembed.juggler import LoopJuggler
+from ipyembed.shell import ThreadedInteractiveShell
+
+SHELL_LINE = 'c.TerminalIPythonApp.interactive_shell_class = "ipyembed.ThreadedInteractiveShell"'
+
+
+class InstallProfileApp(Application):
+    """``ipyembed install-profile [NAME]``."""
+
+    name = "ipyembed install-profile"
+    version = __version__
+    description = """Write an IPython profile whose prompt runs in a thread.
+
+    ipyembed install-profile [NAME]   then: ipython --profile=NAME   (NAME: ipyembed by default)
+
+    A profile that is there already keeps its settings; one line is added to its configuration."""
+    ipython_dir = Unicode(help="The directory of IPython's profiles.").tag(config=True)
+
+    @default("ipython_dir")
+    def _ipython_dir_default(self) -> str:
+        return str(get_ipython_dir())
+
+    def start(self) -> None:
+        """Write the profile and say where."""
+        if len(self.extra_args) > 1:
+            self.exit_with("one NAME at most, for example: ipyembed install-profile live")
+        name = self.extra_args[0] if self.extra_args else "ipyembed"
+        if not name.replace("-", "_").isidentifier():
+            self.exit_with(f"{name!r} is no name for a profile; use letters, digits, _ and -")
+        path = install_profile(name, self.ipython_dir)
+        print(f"{path}: written; start it with: ipython --profile={name}")
+
+    def exit_with(self, message: str) -> None:
+        """Say what was wrong with the command line and end with exit code 2."""
+        print(f"{self.name}: {message}")
+        self.exit(2)
+
+
+def install_profile(name: str, ipython_dir: str) -> Path:
+    """Make IPython's profile `name` use our shell; returns the configuration file's path.
+
+    An existing file is kept, and the line added at its end unless it is there.
+    """
+    try:
+        profile = ProfileDir.find_profile_dir_by_name(ipython_dir, name)
+    except ProfileDirError:
+        profile = ProfileDir.create_profile_dir_by_name(ipython_dir, name)
+    path = Path(profile.location) / "ipython_config.py"
+    text = path.read_text(encoding="utf-8") if path.exists() else "c = get_config()  # noqa\n"
+    if SHELL_LINE not in text.splitlines():
+        comment = "# The prompt runs in a thread of its own (pip install ipyembed)."
+        path.write_text(f"{text.rstrip()}\n\n{comment}\n{SHELL_LINE}\n", encoding="utf-8")
+    return path
+
+
+class IPyEmbedApp(TerminalIPythonApp):
+    """IPython's terminal application, with `ThreadedInteractiveShell`."""
+
+    name = "ipyembed"
+    version = __version__
+    description = TerminalIPythonApp.description
+    # The user's IPython profiles are ours.
+    config_file_name = Unicode("ipython_config.py")
+
+    interactive_shell_class = Type(
+        klass=ThreadedInteractiveShell,
+        default_value=ThreadedInteractiveShell,
+        help="The shell's class: ipyembed.ThreadedInteractiveShell or a subclass of it.",
+    ).tag(config=True)
+
+    subcommands = {
+        **TerminalIPythonApp.subcommands,
+        "install-profile": (
+            "ipyembed.app.InstallProfileApp",
+            "Write an IPython profile that uses ipyembed's shell.",
+        ),
+    }
+
+    @default("classes")
+    def _classes_default(self) -> list[Any]:
+        classes: list[Any] = super()._classes_default()
+        at = classes.index(TerminalInteractiveShell)
+        return [*classes[: at + 1], ThreadedInteractiveShell, LoopJuggler, *classes[at + 1 :]]
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    IPyEmbedApp.launch_instance()

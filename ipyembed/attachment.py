@@ -1,0 +1,158 @@
+"""What makes a terminal shell threaded, and undoes it.
+
+The shell class of ours and ``%load_ext ipyembed`` on a live shell of IPython's attach the same
+component to a shell. It takes the place of these attributes of the instance:
+
+=================  =================================================================================
+`prompt_for_code`  asks on the prompt thread, while the juggler turns what the policies say
+`ask_yes_no`       likewise
+`run_cell`         `Cells.run`
+`showtraceback`    `Cells.showtraceback`
+`loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
+=================  =================================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ipyembed.cells import Cells
+from ipyembed.completion import EvalThreadCompleter
+from ipyembed.hosts import AsyncioHost
+from ipyembed.interrupts import CellInterrupts
+from ipyembed.juggler import LoopJuggler
+from ipyembed.output import streams_kept
+from ipyembed.prompt_thread import Question, prompt_thread
+from ipyembed.terminal import Terminal, modes_restored
+
+if TYPE_CHECKING:
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+
+T = TypeVar("T")
+_MISSING: Any = object()
+
+
+class Attachment:
+    """One shell made threaded: attached from construction until `detach()`.
+
+    Made and used on the eval thread.
+    """
+
+    def __init__(
+        self,
+        shell: TerminalInteractiveShell,
+        borrow_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        awaitable: bool = False,
+    ) -> None:
+        """`borrow_loop`: see `LoopJuggler`. `awaitable`: the current task will await the shell.
+
+        Raises TraitError for a policy that does not exist.
+        """
+        self.shell = shell
+        self.juggler = LoopJuggler(
+            interrupts=CellInterrupts(shell), borrow_loop=borrow_loop, parent=shell
+        )
+        self.host = AsyncioHost(self.juggler) if awaitable else None
+        self.terminal = Terminal(shell)
+        self.cells = Cells(shell, self.juggler, self.host)
+        self._undo = ExitStack()
+        self._undo.callback(self.juggler.close)
+        self._undo.enter_context(prompt_thread)
+        self._attach()
+
+    def _attach(self) -> None:
+        shell = self.shell
+        self._replace("prompt_for_code", self.prompt_for_code)
+        self._replace("ask_yes_no", self.ask_yes_no)
+        self._replace("run_cell", self.cells.run)
+        self._replace("showtraceback", self.cells.showtraceback)
+        runners = shell.loop_runner_map
+        if shell.loop_runner == runners["asyncio"][0]:
+            self._replace("loop_runner", self.juggler.run_coroutine)
+        # `%autoawait asyncio` shall find ours.
+        ours = {**runners, "asyncio": (self.juggler.run_coroutine, True)}
+        self._replace("loop_runner_map", ours)
+        self._completer = None
+        if shell.pt_app is not None:
+            original = shell.pt_app.completer
+            self._completer = EvalThreadCompleter(original, self.juggler)
+            self._undo.callback(setattr, shell.pt_app, "completer", original)
+        shell.configurables.append(self.juggler)  # where %config looks
+        self._undo.callback(shell.configurables.remove, self.juggler)
+
+    def _replace(self, name: str, value: Any) -> None:
+        """Set an attribute of the shell until `detach()`, unless somebody else sets it by then."""
+        shell = self.shell
+        is_trait = shell.has_trait(name)
+        before = getattr(shell, name) if is_trait else vars(shell).get(name, _MISSING)
+        setattr(shell, name, value)
+
+        def put_back() -> None:
+            if getattr(shell, name, _MISSING) != value:
+                return
+            if before is _MISSING:
+                delattr(shell, name)
+            else:
+                setattr(shell, name, before)
+
+        self._undo.callback(put_back)
+
+    def detach(self) -> None:
+        """Put every attribute back and end what was started."""
+        self._undo.close()
+
+    # -- in place of the shell's own ---------------------------------------------------------
+
+    def prompt_for_code(self) -> str:
+        """The next cell; blocks, while the juggler turns what the policies say.
+
+        Raises EOFError at Ctrl-D and at the end of the input. An interrupt from outside that
+        nobody handles takes the line back and asks again.
+        """
+        while True:
+            with modes_restored(), streams_kept():
+                question = self._ask_cell(self.juggler.watch())
+                try:
+                    return self.juggler.wait(question)
+                except KeyboardInterrupt:
+                    question.withdraw_and_wait()
+                except BaseException:
+                    question.withdraw_and_wait()
+                    raise
+            print()
+
+    async def prompt_for_code_async(self, host: AsyncioHost) -> str:
+        """The same, awaiting. Raises CancelledError once the prompt is gone."""
+        with modes_restored(), streams_kept():
+            return await host.wait(self._ask_cell(host.watch()))
+
+    def _ask_cell(self, watch: Any) -> Question[str]:
+        options = {"completer": self._completer} if self._completer else {}
+        return self.terminal.ask_cell(self.juggler.output, watch, **options)
+
+    def ask_yes_no(
+        self, prompt: str, default: str | None = None, interrupt: str | None = None
+    ) -> bool:
+        """As IPython's; asked on the prompt thread."""
+        if self.shell.quiet:
+            return True
+        with modes_restored():
+            return self.juggler.wait(self.terminal.ask_yes_no(prompt, default, interrupt))
+
+    async def ask_yes_no_async(
+        self, host: AsyncioHost, prompt: str, default: str | None, interrupt: str | None
+    ) -> bool:
+        """The same, awaiting."""
+        if self.shell.quiet:
+            return True
+        with modes_restored():
+            return await host.wait(self.terminal.ask_yes_no(prompt, default, interrupt))
+
+    @property
+    def eval_thread(self) -> threading.Thread:
+        """The thread on which cells run."""
+        return self.juggler.eval_thread

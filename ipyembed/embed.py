@@ -1,0 +1,182 @@
+"""`embed()` and `embed_async()`: the ways into a shell from a program."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import inspect
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.terminal.embed import InteractiveShellEmbed
+from IPython.terminal.ipapp import load_default_config
+from traitlets.config import Config
+
+from ipyembed.juggler import LoopJuggler
+from ipyembed.namespaces import Caller, CellModule
+from ipyembed.process_state import hooks_preserved
+from ipyembed.shell import ThreadedInteractiveShellEmbed, location_of
+from ipyembed.slot import slot
+
+
+def embed(
+    *,
+    header: str = "",
+    local_ns: dict[str, Any] | None = None,
+    module: Any = None,
+    compile_flags: int | None = None,
+    **kwargs: Any,
+) -> None:
+    """Open a live prompt here and block until the user leaves it.
+
+    Takes what `IPython.embed` takes and behaves like it, except that ``await`` works in cells,
+    colours come from the user's configuration, and the prompt runs in a thread of its own. Cells
+    run on the calling thread, and see and change the caller's variables. Works on any thread, and
+    also in a coroutine: the running loop stands still meanwhile (`LoopJuggler` has the policies);
+    `embed_async` keeps it running.
+
+    Parameters
+    ----------
+    header
+        Text to show below the banner.
+    local_ns, module, compile_flags
+        The names that cells see, and the compiler flags of the code; the caller's by default.
+    **kwargs
+        Policies of `LoopJuggler` by their names; ``using`` as in `IPython.embed` (``"sync"`` turns
+        ``await`` off); ``config``, a `traitlets.config.Config` instead of the user's profile; the
+        rest goes to the shell's constructor.
+
+    Raises
+    ------
+    TraitError
+        A policy or setting has a value that does not exist.
+    RuntimeError
+        The policy `embed_in_running_loop` forbids it, or another shell's prompt is up on this
+        thread.
+    IPython.terminal.embed.KillEmbedded
+        The user left by ``%exit_raise``.
+    """
+    frame = sys._getframe(1)
+    location = location_of(frame)
+    caller = _caller(frame, local_ns, module, compile_flags, kwargs)
+    del frame
+    if _is_killed(location):
+        return
+    with slot.hold(location) as opened, _shell(location, kwargs) as shell:
+        shell.run(caller, opened, header)
+
+
+def embed_async(
+    *,
+    header: str = "",
+    local_ns: dict[str, Any] | None = None,
+    module: Any = None,
+    compile_flags: int | None = None,
+    **kwargs: Any,
+) -> Coroutine[Any, Any, None]:
+    """Open a live prompt here, to be awaited; the host's asyncio loop goes on meanwhile.
+
+    Parameters and errors are those of `embed`. Cells run in the loop, a cell with ``await`` in the
+    caller's own task: a timeout or task group that is opened in one cell can be closed in another.
+    Cancelling the task takes the prompt down at once, puts the terminal back and raises
+    `CancelledError`.
+    """
+    # A plain function, because a coroutine that is wrapped in a task has no caller to look at.
+    frame = sys._getframe(1)
+    location = location_of(frame)
+    caller = _caller(frame, local_ns, module, compile_flags, kwargs)
+    return _embed_async(location, caller, header, kwargs)
+
+
+async def _embed_async(
+    location: str, caller: Caller, header: str, kwargs: dict[str, Any]
+) -> None:
+    if _is_killed(location):
+        return
+    async with slot.hold_async(location) as opened:
+        with _shell(location, kwargs) as shell:
+            await shell.run_async(caller, opened, header)
+
+
+if sys.version_info >= (3, 12):
+    inspect.markcoroutinefunction(embed_async)
+
+
+def _caller(
+    frame: Any,
+    local_ns: dict[str, Any] | None,
+    module: Any,
+    compile_flags: int | None,
+    kwargs: dict[str, Any],
+) -> Caller:
+    caller = Caller(local_ns, module, compile_flags)
+    if "user_ns" in kwargs or "user_module" in kwargs:
+        return caller  # the shell is given its names by its constructor, as in IPython
+    return caller.completed_from(frame)
+
+
+def _is_killed(location: str) -> bool:
+    # IPython 9.0 to 9.18: private; without it, the shell is made just to find that it is off.
+    return location in getattr(InteractiveShellEmbed, "_inactive_locations", ())
+
+
+@contextmanager
+def _shell(location: str, kwargs: dict[str, Any]) -> Iterator[ThreadedInteractiveShellEmbed]:
+    """A new shell, IPython's singleton for its time; afterwards nothing is left of it."""
+    settings = _settings(kwargs)
+    with hooks_preserved(), _singleton_replaced():
+        shell = ThreadedInteractiveShellEmbed.instance(_init_location_id=location, **settings)
+        shell._call_location_id = location
+        try:
+            yield shell
+        finally:
+            _dispose(shell)
+
+
+def _settings(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments: the user's configuration, with `kwargs` put in."""
+    settings = dict(kwargs)
+    given = settings.pop("config", None)
+    config = load_default_config() if given is None else copy.deepcopy(Config(given))
+    using = settings.pop("using", None)
+    if using is not None:
+        config.TerminalInteractiveShell.loop_runner = using
+        config.TerminalInteractiveShell.autoawait = using != "sync"
+    for name in LoopJuggler.class_trait_names(config=True):
+        if name in settings:
+            config.LoopJuggler[name] = settings.pop(name)
+    return {**settings, "config": config}
+
+
+@contextmanager
+def _singleton_replaced() -> Iterator[None]:
+    """Let another shell be the one that `get_ipython()` returns, then the present one again."""
+    saved = InteractiveShell._instance
+    if saved is not None:
+        type(saved).clear_instance()
+    try:
+        yield
+    finally:
+        ThreadedInteractiveShellEmbed.clear_instance()
+        if saved is not None:
+            for parent in type(saved)._walk_mro():
+                parent._instance = saved
+
+
+def _dispose(shell: ThreadedInteractiveShellEmbed) -> None:
+    """Do now what IPython would do at the interpreter's exit, and forget the shell.
+
+    Its namespaces are cleared in the course of this, so it gets empty ones: by now the caller's
+    are its own again only if the caller did not pass them to the constructor.
+    """
+    shell.user_ns = {}
+    shell.user_module = CellModule({"__name__": "__main__"})
+    history = shell.history_manager
+    shell.atexit_operations()
+    atexit.unregister(shell.atexit_operations)
+    thread = getattr(history, "save_thread", None)
+    if thread is not None and thread.is_alive():  # IPython before 9.5: the thread is left running
+        thread.stop()

@@ -1,0 +1,85 @@
+"""Who gets Ctrl-C while a cell runs.
+
+Goal: Ctrl-C stops the cell and nothing else of the host.
+
+What does not work: asyncio's `Runner` turns the first SIGINT into a cancel of the host's main
+task; `loop.add_signal_handler` cannot interrupt code that blocks, and taking such a handler away
+again throws away the one that the host had.
+
+What we do: while a cell runs on the main thread, one `signal.signal` handler looks at the stack
+that it interrupted. If the cell's own code is on it, `KeyboardInterrupt` is raised there. If not,
+the cell is awaiting, and what it awaits is cancelled. Before and after, the host's handler is in
+place, the same object. A cell on another thread is not interrupted: signals reach the main thread
+only.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+if TYPE_CHECKING:
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+
+# A cell's code is executed by this method, whose frame is on the stack just as long as the cell's
+# code is: not while the cell awaits. It is part of IPython's interface (8 and 9).
+_RUNS_CELLS = InteractiveShell.run_code.__code__
+
+
+class CellInterrupts:
+    """Interrupts of one shell's cells. All methods run on the eval thread."""
+
+    def __init__(self, shell: TerminalInteractiveShell) -> None:
+        self._shell = shell
+        self._cancel: Callable[[], object] | None = None
+        self.cancelled = False
+        """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """While a cell runs: SIGINT is ours."""
+        self.cancelled = False
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.getsignal(signal.SIGINT)
+        if previous is None:  # installed from C: it could not be put back
+            yield
+            return
+        signal.signal(signal.SIGINT, self._handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    @contextmanager
+    def awaiting(self, cancel_threadsafe: Callable[[], object]) -> Iterator[None]:
+        """While the cell may await: `cancel_threadsafe()` cancels what it awaits.
+
+        It is called from a signal handler, so it must also wake the loop.
+        """
+        previous, self._cancel = self._cancel, cancel_threadsafe
+        try:
+            yield
+        finally:
+            self._cancel = previous
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._runs_in(frame):
+            raise KeyboardInterrupt
+        if self._cancel is not None:
+            self.cancelled = True
+            self._cancel()
+
+    def _runs_in(self, frame: Any) -> bool:
+        while frame is not None:
+            if frame.f_code is _RUNS_CELLS and frame.f_locals.get("self") is self._shell:
+                return True
+            frame = frame.f_back
+        return False

@@ -1,0 +1,329 @@
+"""The loop juggler: which loop the eval thread turns while it waits, and the policies.
+
+While the prompt is up, the eval thread has nothing to do but wait for the answer. How it waits is
+all there is to the juggler:
+
+==============================  ===========================  ===============================
+the shell was opened            the eval thread turns        an ``await`` in a cell runs in
+==============================  ===========================  ===============================
+where no loop is running        the shell's own loop         that same loop
+from code that a running loop   nothing (or that loop, by    that loop, re-entered (or a loop
+is executing, by `embed()`      `embed_in_running_loop`)     in a helper thread, by policy)
+by ``await embed_async()``      the host loop                the caller's own task
+==============================  ===========================  ===============================
+
+The first two rows are here; the third is in `hosts`, because it waits by awaiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from traitlets import Enum, Float, TraitError, validate
+from traitlets.config import Configurable
+
+from ipyembed import own_loop, reentry
+from ipyembed.eval_calls import EvalCalls
+from ipyembed.interrupts import CellInterrupts
+from ipyembed.prompt_thread import Question
+from ipyembed.watchdog import Watch
+
+T = TypeVar("T")
+
+
+class LoopJuggler(Configurable):
+    """Decides what the eval thread turns while it waits for the prompt.
+
+    Belongs to one shell and one eval thread. Its traits are the policies, in a profile as
+    ``c.LoopJuggler.NAME``, on the command line as ``--LoopJuggler.NAME=VALUE``, live as
+    ``%config LoopJuggler.NAME = VALUE``; a change takes effect at the next prompt.
+    """
+
+    asyncio_at_prompt = Enum(
+        ("run", "pause"),
+        "run",
+        help="""Whether the shell's own asyncio loop turns while the prompt waits.
+        'run': tasks made in cells go on while you type.
+        'pause': they go on only while a cell awaits, as in IPython.""",
+    ).tag(config=True)
+
+    embed_in_running_loop = Enum(
+        ("pause", "run", "error"),
+        "pause",
+        help="""What a blocking embed() does to the loop that is executing its caller.
+        'pause': the loop stands still while the prompt waits, as at a breakpoint.
+        'run': the loop is re-entered, so the host's other tasks go on.
+        'error': embed() refuses; for programs in which nobody may stop the loop.""",
+    ).tag(config=True)
+
+    await_in_running_loop = Enum(
+        ("reenter", "thread", "error"),
+        "reenter",
+        help="""How a blocking embed() in a running loop evaluates `await`.
+        'reenter': on that loop, run again from inside; what belongs to it can be awaited.
+        'thread': on another loop in a helper thread; also what 'reenter' falls back to, and
+        says so, where the loop cannot be re-entered (uvloop).
+        'error': `await` ends with a RuntimeError.""",
+    ).tag(config=True)
+
+    sync_cells = Enum(
+        ("outside", "inside"),
+        "outside",
+        help="""Whether a cell without `await` runs outside the shell's own loop or inside it.
+        'outside': asyncio.run() works in it, as in IPython.
+        'inside': asyncio.create_task() works in it, as in `python -m asyncio`.""",
+    ).tag(config=True)
+
+    completion_thread = Enum(
+        ("eval", "prompt"),
+        "eval",
+        help="""The thread on which completers touch your objects.
+        'eval': the one on which cells run. While it is busy there are no completions.
+        'prompt': the prompt's; always there, but your objects are used on a second thread.""",
+    ).tag(config=True)
+
+    completion_timeout = Float(
+        2.0,
+        help="""Seconds after which completions that have not come are given up.""",
+    ).tag(config=True)
+
+    output = Enum(
+        ("sys", "off"),
+        "sys",
+        help="""What is caught and printed above the prompt while it is up.
+        'sys': what is written to sys.stdout and sys.stderr, and by logging handlers that hold them.
+        'off': nothing.""",
+    ).tag(config=True)
+
+    stuck_after = Float(
+        1.0,
+        help="""Seconds after which the prompt reports that the eval thread is stuck, and where.""",
+    ).tag(config=True)
+
+    @validate("completion_timeout", "stuck_after")
+    def _positive(self, proposal: Any) -> float:
+        value = float(proposal["value"])
+        if not value > 0:
+            raise TraitError(
+                f"LoopJuggler.{proposal['trait'].name} is a number of seconds above 0, not {value}"
+            )
+        return value
+
+    def __init__(
+        self,
+        interrupts: CellInterrupts,
+        borrow_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Belongs to the thread that makes it.
+
+        `borrow_loop`: gives the loop to turn where the host runs none; it will not be closed.
+        Without it, a loop is made at first use and closed by `close()`.
+        """
+        super().__init__(**kwargs)
+        self.eval_thread = threading.current_thread()
+        self.interrupts = interrupts
+        self._borrow_loop = borrow_loop
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._calls = EvalCalls()
+        self._helper = own_loop.LoopThread("ipyembed-await")
+        self._said: set[str] = set()
+
+    def check_may_block(self) -> None:
+        """Raises RuntimeError where a blocking shell may not be opened here."""
+        running = _running_loop()
+        if running is not None and self.embed_in_running_loop == "error":
+            raise RuntimeError(
+                f"embed() was called inside a running loop ({_kind(running)}), which "
+                "LoopJuggler.embed_in_running_loop = 'error' forbids; use `await "
+                "ipyembed.embed_async()`, or set it to 'pause' or 'run'"
+            )
+
+    # -- waiting for the prompt --------------------------------------------------------------
+
+    def wait(self, question: Question[T]) -> T:
+        """The answer to `question`; meanwhile turn what the policies say. Eval thread, blocking.
+
+        Raises whatever the question ended with, and KeyboardInterrupt when SIGINT came from
+        outside and the host leaves it to Python; the question is then still being asked.
+        """
+        loop = self._loop_to_turn()
+        if loop is None:
+            self._wait_still(question.answer)
+        else:
+            self._wait_turning(loop, question.answer)
+        return question.answer.result()
+
+    def _loop_to_turn(self) -> asyncio.AbstractEventLoop | None:
+        running = _running_loop()
+        if running is None:
+            return self.own_loop if self.asyncio_at_prompt == "run" else None
+        if self.embed_in_running_loop != "run":
+            return None
+        if not reentry.can_reenter(running):
+            self._say_once(f"{_kind(running)} cannot be re-entered, so it stands still meanwhile")
+            return None
+        return running
+
+    def _wait_still(self, answer: Future[Any]) -> None:
+        """Turn nothing, but make the calls that other threads ask for."""
+        wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        with self._calls.woken_by(lambda: wake.put(None)):
+            answer.add_done_callback(lambda _: wake.put(None))
+            while not answer.done():
+                wake.get()
+                self._calls.run_pending()
+
+    def _wait_turning(self, loop: asyncio.AbstractEventLoop, answer: Future[Any]) -> None:
+        with self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)):
+            while not answer.done():
+                done = loop.create_future()
+                answer.add_done_callback(partial(_finish_threadsafe, loop, done))
+                try:
+                    self._run_until_complete(loop, done)
+                except SystemExit:
+                    if loop is not self._own_loop:
+                        raise  # a task of the host's ends the host
+                    # A task made in a cell: IPython, too, does not leave for a SystemExit.
+                    traceback.print_exc()
+
+    def watch(self) -> Watch | None:
+        """What watches the eval thread while the prompt is up, if a loop turns there."""
+        loop = self._loop_to_turn()
+        return self.watch_loop(loop) if loop is not None else None
+
+    def watch_loop(self, loop: asyncio.AbstractEventLoop) -> Watch:
+        """The same for a loop that somebody else turns on the eval thread."""
+        ident = self.eval_thread.ident
+        assert ident is not None
+        return Watch(ident, self.stuck_after, loop.call_soon_threadsafe, loop)
+
+    def call_in_eval_thread(self, function: Callable[[], T]) -> Future[T]:
+        """Have `function` called on the eval thread, when that next waits; from any thread.
+
+        Returns a future with its result or exception; cancel it to withdraw the call.
+        """
+        return self._calls.call(function)
+
+    @property
+    def calls(self) -> EvalCalls:
+        """The calls asked for, for whoever else makes the eval thread wait."""
+        return self._calls
+
+    # -- awaiting in a cell ------------------------------------------------------------------
+
+    def run_coroutine(
+        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None = None
+    ) -> T:
+        """The result of `coroutine`, on the loop that the policies say. Eval thread, blocking.
+
+        Also IPython's `loop_runner`. `context` must not be entered. Raises what the coroutine
+        raises, and RuntimeError where the policy forbids it.
+        """
+        running = _running_loop()
+        if running is None:
+            return self._run_task(self.own_loop, coroutine, context)
+        policy = self.await_in_running_loop
+        if policy == "reenter" and not reentry.can_reenter(running):
+            self._say_once(
+                f"{_kind(running)} cannot be re-entered, so `await` runs on a loop in a helper "
+                "thread; objects that belong to the host's loop cannot be awaited there"
+            )
+            policy = "thread"
+        if policy == "reenter":
+            return self._run_task(running, coroutine, context)
+        if policy == "thread":
+            return self._run_in_helper(coroutine, context)
+        coroutine.close()
+        raise RuntimeError(
+            "`await` in a shell that was opened inside a running loop is forbidden by "
+            "LoopJuggler.await_in_running_loop = 'error'; set it to 'reenter' or 'thread', or "
+            "open the shell with `await ipyembed.embed_async()`"
+        )
+
+    def _run_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, T],
+        context: contextvars.Context | None,
+    ) -> T:
+        task = loop.create_task(coroutine, context=context)
+        with self.interrupts.awaiting(lambda: loop.call_soon_threadsafe(task.cancel)):
+            return self._run_until_complete(loop, task)
+
+    def _run_in_helper(
+        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
+    ) -> T:
+        result, cancel = self._helper.submit(coroutine, context)
+        with self.interrupts.awaiting(cancel):
+            return result.result()
+
+    @staticmethod
+    def _run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:
+        if loop is _running_loop():
+            return reentry.run_until_complete(loop, future)
+        return loop.run_until_complete(future)
+
+    # -- the shell's own loop ----------------------------------------------------------------
+
+    @property
+    def own_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that is turned where the host runs none; made at first use."""
+        if self._borrow_loop is not None:
+            self._own_loop = self._borrow_loop()
+        elif self._own_loop is None:
+            self._own_loop = asyncio.new_event_loop()
+        return self._own_loop
+
+    def close(self) -> None:
+        """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
+        self._calls.close()
+        stubborn = self._helper.close()
+        if self._own_loop is not None and self._borrow_loop is None:
+            stubborn += own_loop.close(self._own_loop)
+            self._own_loop = None
+        if stubborn:
+            print(
+                f"ipyembed: cancelled at exit, but did not end within {own_loop.GRACE:.0f} s: "
+                + ", ".join(stubborn),
+                file=sys.stderr,
+            )
+
+    def _say_once(self, what: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            print(f"ipyembed: {what}", file=sys.stderr)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _kind(loop: asyncio.AbstractEventLoop) -> str:
+    return f"{type(loop).__module__}.{type(loop).__qualname__}"
+
+
+def _finish_threadsafe(
+    loop: asyncio.AbstractEventLoop, done: asyncio.Future[None], _: Future[Any]
+) -> None:
+    def finish() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    # RuntimeError: the loop was closed while the question was being taken back.
+    try:
+        loop.call_soon_threadsafe(finish)
+    except RuntimeError:
+        pass

@@ -1,0 +1,200 @@
+"""The prompt thread: the one thread on which everything that asks the user runs.
+
+Goal: the prompt stays alive whatever the eval thread does, and never touches the eval thread's
+loops. So every prompt_toolkit application runs here, on an asyncio loop that belongs to this
+thread alone.
+
+Invariants:
+
+- one question at a time: a second one waits until the first has given the terminal back;
+- an answer is done only when the terminal is as it was, so whoever waits for the answer may write
+  to the terminal at once;
+- the thread exists only while somebody holds the prompt thread (`with prompt_thread:`) and not
+  before the first question; at the last exit it is gone, with its loop and descriptors.
+
+What does not work: `Application.run(in_thread=True)` of prompt_toolkit starts a thread for each
+prompt and blocks its caller in `join()`, where neither a loop turns nor a signal is seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+TEARDOWN = 2.0
+"""Seconds that a withdrawn question may take to give the terminal back."""
+
+
+class Question(Generic[T]):
+    """Something asked on the prompt thread.
+
+    `answer` is done when the terminal has been given back: with a result, with the exception that
+    the question ended with, or with `asyncio.CancelledError` after `withdraw_threadsafe()`.
+    """
+
+    def __init__(self) -> None:
+        self.answer: Future[T] = Future()
+        self._task: asyncio.Task[None] | None = None
+        self._withdrawn = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(
+        self, loop: asyncio.AbstractEventLoop, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
+    ) -> None:
+        """Begin to ask, from any thread."""
+        self._loop = loop
+        loop.call_soon_threadsafe(self._start_in_prompt_thread, turn, ask)
+
+    def _start_in_prompt_thread(
+        self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
+    ) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(turn, ask))
+
+    async def _run(self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        try:
+            async with turn:
+                if self._withdrawn:
+                    raise asyncio.CancelledError
+                result = await ask()
+        except BaseException as error:  # every ending belongs to whoever asked
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(result)
+
+    def withdraw_threadsafe(self) -> None:
+        """Take the question back, from any thread; `answer` is done once it is gone."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._withdraw_in_prompt_thread)
+
+    def _withdraw_in_prompt_thread(self) -> None:
+        self._withdrawn = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def withdraw_and_wait(self, timeout: float = TEARDOWN) -> bool:
+        """Take the question back and block until the terminal is free, at most `timeout` seconds.
+
+        For the moments when nothing else can be done but to block: an interrupt, an interpreter
+        that shuts down, a coroutine that is thrown away. Returns whether the terminal is free.
+        """
+        self.withdraw_threadsafe()
+        try:
+            self.answer.exception(timeout)
+        except TimeoutError:
+            return False
+        return True
+
+
+class PromptThread:
+    """Owner of the thread and its loop; hold it with `with` as long as a shell is open.
+
+    ==============  =======================================
+    state           left by
+    ==============  =======================================
+    no thread       the first `ask()` while held
+    thread running  the last `__exit__`
+    ==============  =======================================
+
+    A forked child starts with no thread, whatever its parent had.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        # The lock guards the holders' count and the start and end of the thread: shells open and
+        # close on any thread. Made anew in a forked child, where it could be held for ever.
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn: asyncio.Lock | None = None
+        self._questions: set[Question[Any]] = set()
+
+    @property
+    def thread(self) -> threading.Thread | None:
+        """The thread, if it is running."""
+        return self._thread
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._holders += 1
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            # A shell that a forked child inherited leaves without ever having entered there.
+            self._holders = max(0, self._holders - 1)
+            if self._holders == 0:
+                self._stop()
+
+    def ask(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> Question[T]:
+        """Run the coroutine that `ask()` makes on the prompt thread; from any thread.
+
+        The coroutine sees the context variables of the caller.
+        """
+        question: Question[T] = Question()
+        with self._lock:
+            loop, turn = self._started()
+        self._questions.add(question)
+        question.answer.add_done_callback(lambda _: self._questions.discard(question))
+        question.start(loop, turn, ask)
+        return question
+
+    def _started(self) -> tuple[asyncio.AbstractEventLoop, asyncio.Lock]:
+        if self._loop is None or self._turn is None:
+            # Not asyncio.new_event_loop(): the host's policy may make loops of a kind (uvloop)
+            # that leaves the terminal non-blocking.
+            self._loop = (
+                asyncio.ProactorEventLoop()
+                if sys.platform == "win32"
+                else asyncio.SelectorEventLoop()
+            )
+            self._turn = asyncio.Lock()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._loop,), name="ipyembed-prompt", daemon=True
+            )
+            self._thread.start()
+            atexit.register(self._withdraw_all)
+        return self._loop, self._turn
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.run_forever()
+        finally:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=TEARDOWN))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    def _stop(self) -> None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            # A completer or a Prompts class of the user's may hold the thread: it is a daemon, and
+            # leaving it behind is better than hanging the host.
+            self._thread.join(2 * TEARDOWN)
+            atexit.unregister(self._withdraw_all)
+        self._loop = self._turn = self._thread = None
+
+    def _withdraw_all(self) -> None:
+        """At interpreter exit: a daemon thread is about to vanish with the terminal in raw mode."""
+        for question in list(self._questions):
+            question.withdraw_and_wait()
+
+
+prompt_thread = PromptThread()
+"""The process's only prompt thread."""

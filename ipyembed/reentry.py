@@ -1,0 +1,94 @@
+"""Running a running asyncio loop again, from inside one of its own callbacks.
+
+Goal: in a blocking shell inside a coroutine, ``await`` works on the loop that is executing that
+coroutine, with the connections, locks and tasks that belong to it.
+
+What asyncio says: `run_until_complete` refuses, because the loop is marked as running (in the
+thread and in the loop) and because a task is current. Nothing else stands in the way: an
+iteration of the loop holds no state across a callback but the number of handles that it still has
+to take from the ready queue.
+
+What does not work: patching asyncio (`nest_asyncio` replaces the C tasks by Python ones for the
+whole process); a second loop (objects are bound to the first); greenlets (a dependency, and the
+loop would have to be started in one).
+
+What we do: leave the current task, take the marks away, run the loop, put everything back. The
+outer iteration took the length of the ready queue before it began to take handles from it; the
+inner one emptied that queue. So as many cancelled handles as there were before are appended: the
+outer iteration takes those and skips them. Handles that were due run in the inner loop, in order.
+
+State of the loop touched (CPython 3.11 to 3.13, `asyncio.BaseEventLoop`): `_ready`, `_thread_id`,
+`_stopping`, `_current_handle`, `_old_agen_hooks` (3.13), `_set_coroutine_origin_tracking()`,
+`_debug`. This is the only module that touches them; `can_reenter()` tells whether they are there.
+A loop without them (uvloop) cannot be re-entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.tasks
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_ATTRIBUTES = ("_ready", "_thread_id", "_stopping", "_set_coroutine_origin_tracking", "_debug")
+
+
+def can_reenter(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether `loop` is of a kind that can be run again from inside one of its callbacks."""
+    return (
+        isinstance(loop, asyncio.BaseEventLoop)
+        and all(hasattr(loop, name) for name in _ATTRIBUTES)
+        and hasattr(asyncio.tasks, "_leave_task")
+        and hasattr(asyncio.tasks, "_enter_task")
+    )
+
+
+def run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:
+    """As `loop.run_until_complete`, from inside a callback or a task of `loop`.
+
+    Call on the loop's thread, when `can_reenter(loop)`.
+    """
+    with _left(loop):
+        return loop.run_until_complete(future)
+
+
+@contextmanager
+def _left(loop: Any) -> Iterator[None]:
+    task = asyncio.current_task(loop)
+    owed = len(loop._ready)
+    thread_id, stopping = loop._thread_id, loop._stopping
+    handle = getattr(loop, "_current_handle", None)
+    kept_hooks = getattr(loop, "_old_agen_hooks", None)
+    hooks = sys.get_asyncgen_hooks()
+    if task is not None:
+        asyncio.tasks._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    loop._thread_id = None
+    loop._stopping = False
+    try:
+        yield
+    finally:
+        loop._thread_id = thread_id
+        # A stop() asked for in the inner loop was meant for whoever runs the loop, but it ended
+        # the inner run, whose caller has seen that.
+        loop._stopping = stopping
+        loop._current_handle = handle
+        if hasattr(loop, "_old_agen_hooks"):
+            loop._old_agen_hooks = kept_hooks
+        sys.set_asyncgen_hooks(*hooks)
+        asyncio._set_running_loop(loop)
+        loop._set_coroutine_origin_tracking(loop._debug)
+        if task is not None:
+            asyncio.tasks._enter_task(loop, task)
+        for _ in range(owed):
+            loop._ready.append(_cancelled_handle(loop))
+
+
+def _cancelled_handle(loop: asyncio.AbstractEventLoop) -> asyncio.Handle:
+    handle = asyncio.Handle(lambda: None, (), loop)
+    handle.cancel()
+    return handle

@@ -1,0 +1,207 @@
+"""The two shell classes: IPython's, with an `Attachment`. Wiring only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from IPython.core.display_functions import display
+from IPython.terminal.embed import InteractiveShellEmbed, KillEmbedded
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_input
+from prompt_toolkit.output import create_output
+from traitlets import default
+
+from ipyembed.attachment import Attachment
+from ipyembed.namespaces import Caller, names_of
+from ipyembed.process_state import hooks_preserved, signals_preserved
+from ipyembed.slot import Opened, slot
+from ipyembed.terminal import is_terminal, modes_restored
+
+
+class _TerminalOfNow(TerminalInteractiveShell):
+    """Looks at the streams when the shell is made, where IPython does so when it is imported."""
+
+    @default("simple_prompt")
+    def _simple_prompt_default(self) -> bool:
+        return "IPY_TEST_SIMPLE_PROMPT" in os.environ or not is_terminal()
+
+    def init_prompt_toolkit_cli(self) -> None:
+        """See `TerminalInteractiveShell`. The prompt is bound to a session of its own, not to the
+        one that prompt_toolkit keeps for the process, whose streams may be those of long ago."""
+        if self.simple_prompt:
+            super().init_prompt_toolkit_cli()
+            return
+        with create_app_session(create_input(), create_output()):
+            super().init_prompt_toolkit_cli()
+
+    def interact(self) -> None:
+        """See `TerminalInteractiveShell`. No Ctrl-C leaves it, however badly timed."""
+        while True:
+            try:
+                super().interact()
+                return
+            except KeyboardInterrupt:
+                print("\nKeyboardInterrupt")
+
+
+class ThreadedInteractiveShell(_TerminalOfNow):
+    """IPython's terminal shell with its prompt in a thread, for ``interactive_shell_class``.
+
+    Cells run on the thread that made the shell. The shell has an asyncio loop of its own.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.attachment = Attachment(self)
+
+    def mainloop(self) -> None:
+        """See `TerminalInteractiveShell`; may be called once."""
+        with slot.hold("the shell of the command line") as opened:
+            opened.cells = self.attachment.cells
+            try:
+                super().mainloop()
+            finally:
+                self.attachment.detach()
+
+    def atexit_operations(self) -> None:
+        """See `InteractiveShell`."""
+        self.attachment.detach()
+        super().atexit_operations()
+
+
+class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
+    """IPython's embedded shell with its prompt in a thread; `embed()` makes and calls it.
+
+    Calling the instance opens the shell on the calling thread, blocking; `run_async` does so
+    awaiting. Making it leaves the process's hooks as they were.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("_init_location_id", location_of(sys._getframe(1)))
+        with hooks_preserved():
+            super().__init__(**kwargs)
+
+    def init_builtins(self) -> None:
+        """See `InteractiveShell`. Its names are in `builtins` while a cell runs, not for ever."""
+        super().init_builtins()
+        self.builtin_trap.auto_builtins.update(__IPYTHON__=True, display=display)
+
+    def __call__(
+        self,
+        header: str = "",
+        local_ns: Any = None,
+        module: Any = None,
+        dummy: bool | None = None,
+        stack_depth: int = 1,
+        compile_flags: int | None = None,
+        **kw: Any,
+    ) -> None:
+        """See `InteractiveShellEmbed`."""
+        frame = sys._getframe(stack_depth)
+        caller = Caller(local_ns, module, compile_flags)
+        if self.default_user_namespaces:
+            caller = caller.completed_from(frame)
+        self._call_location_id = kw.pop("_call_location_id", None) or location_of(frame)
+        if self._is_off(dummy):
+            return
+        with slot.hold(self._call_location_id) as opened:
+            self.run(caller, opened, header)
+
+    def mainloop(
+        self,
+        local_ns: Any = None,
+        module: Any = None,
+        stack_depth: int = 0,
+        compile_flags: int | None = None,
+    ) -> None:
+        """See `InteractiveShellEmbed`: the shell without its banner."""
+        caller = Caller(local_ns, module, compile_flags)
+        frame = sys._getframe(stack_depth).f_back
+        if self.default_user_namespaces and frame is not None:
+            caller = caller.completed_from(frame)
+        with slot.hold(location_of(frame)) as opened, self._open(caller, opened):
+            self.interact()
+
+    def _is_off(self, dummy: bool | None) -> bool:
+        return not self.embedded_active or bool(dummy or (dummy != 0 and self.dummy_mode))
+
+    def run(self, caller: Caller, opened: Opened, header: str = "") -> None:
+        """Open the shell on this thread until it is left, blocking.
+
+        Raises `KillEmbedded` after ``%exit_raise``, and RuntimeError where the policy
+        `embed_in_running_loop` forbids it.
+        """
+        with self._open(caller, opened) as attachment:
+            attachment.juggler.check_may_block()
+            self._greet(header)
+            self.interact()
+        self._part()
+
+    async def run_async(self, caller: Caller, opened: Opened, header: str = "") -> None:
+        """Open the shell in the current task until it is left, awaiting.
+
+        Raises `KillEmbedded` after ``%exit_raise``, and CancelledError when the host cancels the
+        task, once the terminal is as it was.
+        """
+        with self._open(caller, opened, awaitable=True) as attachment:
+            self._greet(header)
+            await self._interact_async(attachment)
+        self._part()
+
+    @contextmanager
+    def _open(
+        self, caller: Caller, opened: Opened, awaitable: bool = False
+    ) -> Iterator[Attachment]:
+        self.keep_running = True
+        self.should_raise = False
+        with hooks_preserved(), signals_preserved(), modes_restored():
+            attachment = Attachment(self, awaitable=awaitable)
+            try:
+                opened.cells = attachment.cells
+                with names_of(caller, self):
+                    yield attachment
+            finally:
+                attachment.detach()
+
+    def _greet(self, header: str) -> None:
+        kept = self.banner2
+        if header:
+            self.banner2 = f"{kept}\n{header}\n"
+        if self.display_banner:
+            self.show_banner()
+        self.banner2 = kept
+
+    def _part(self) -> None:
+        if self.exit_msg is not None:
+            print(self.exit_msg)
+        if self.should_raise:
+            raise KillEmbedded("Embedded IPython raising error, as user requested.")
+
+    async def _interact_async(self, attachment: Attachment) -> None:
+        host = attachment.host
+        assert host is not None
+        question = "Do you really want to exit ([y]/n)?"
+        with host.opened():
+            while self.keep_running:
+                print(self.separate_in, end="")
+                try:
+                    code = await attachment.prompt_for_code_async(host)
+                    if code:
+                        await attachment.cells.run_awaited(code, host)
+                except EOFError:
+                    if not self.confirm_exit or await attachment.ask_yes_no_async(
+                        host, question, "y", "n"
+                    ):
+                        self.ask_exit()
+                except KeyboardInterrupt:
+                    print("\nKeyboardInterrupt")
+
+
+def location_of(frame: Any) -> str:
+    """``file:line`` of a frame, as IPython names the places that ``%kill_embedded`` kills."""
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,207 @@
+"""What is asked on the terminal: a cell, a yes or no; with prompt_toolkit or without.
+
+Each ``ask_…`` returns a `Question` of the prompt thread. Where input is no terminal, or the user
+wants the simple prompt, lines are read without prompt_toolkit: a blocking read cannot be taken
+back, so it happens in a short-lived thread, and a read whose question was withdrawn serves the
+next one instead of swallowing a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
+
+from ipyembed.output import above_prompt
+from ipyembed.prompt_thread import Question, prompt_thread
+
+if TYPE_CHECKING:
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.output import Output
+
+    from ipyembed.watchdog import Watch
+
+
+def is_terminal() -> bool:
+    """Whether stdin and stdout are a terminal now (a closed or replaced stream is none)."""
+    for stream in (sys.stdin, sys.stdout):
+        try:
+            if not stream.isatty():
+                return False
+        except (AttributeError, ValueError):  # None, without isatty, or closed
+            return False
+    return True
+
+
+class LineReader:
+    """Lines from `input()`, read in a thread, at most one read at a time in the process."""
+
+    def __init__(self) -> None:
+        self._pending: Future[str] | None = None
+
+    async def read_line(self, prompt: str) -> str:
+        """The next line, without its newline. Runs on the prompt thread. Raises EOFError."""
+        pending = self._pending
+        if pending is None:
+            pending = self._pending = Future()
+            threading.Thread(
+                target=self._read, args=(pending, prompt), name="ipyembed-input", daemon=True
+            ).start()
+        else:
+            print(prompt, end="", flush=True)
+        await asyncio.wait({asyncio.wrap_future(_copy(pending))})
+        if self._pending is pending:
+            self._pending = None
+        return pending.result()
+
+    @staticmethod
+    def _read(pending: Future[str], prompt: str) -> None:
+        try:
+            line = input(prompt)
+        except (EOFError, OSError, RuntimeError, ValueError):
+            # RuntimeError: sys.stdin is None. ValueError: it is closed. OSError: its descriptor is
+            # gone, or the terminal hung up. Nothing more will come from any of them.
+            pending.set_exception(EOFError())
+        except BaseException as error:
+            pending.set_exception(error)
+        else:
+            pending.set_result(line)
+
+
+def _copy(future: Future[str]) -> Future[None]:
+    """A future that is done when `future` is, and may be cancelled without harm to it."""
+    done: Future[None] = Future()
+
+    def finish(_: Future[str]) -> None:
+        if done.set_running_or_notify_cancel():
+            done.set_result(None)
+
+    future.add_done_callback(finish)
+    return done
+
+
+_line_reader = LineReader()
+
+
+class Terminal:
+    """The questions that one shell asks."""
+
+    def __init__(self, shell: TerminalInteractiveShell) -> None:
+        self.shell = shell
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether lines are read without prompt_toolkit."""
+        return bool(self.shell.simple_prompt) or self.shell.pt_app is None or not is_terminal()
+
+    def ask_cell(self, output: str, watch: Watch | None, **options: Any) -> Question[str]:
+        """Ask for a cell. Call on the eval thread: making a prompt calls the user's `Prompts`.
+
+        `output` is the policy of that name; `watch` runs beside the prompt; `options` are
+        prompt_toolkit's, over those of the shell. The answer ends with EOFError at Ctrl-D and at
+        the end of the input.
+        """
+        shell = self.shell
+        default, shell.rl_next_input = shell.rl_next_input or "", None
+        if self.is_plain:
+            first = _text(shell.prompts.in_prompt_tokens())
+            rest = _text(shell.prompts.continuation_prompt_tokens())
+            return prompt_thread.ask(lambda: self._read_cell(first, rest))
+        session = shell.pt_app
+        # IPython 9.0 to 9.18: private, but all of the prompt's looks come from there.
+        options = {**shell._extra_prompt_options(), **options}
+
+        async def prompt() -> str:
+            with create_app_session(session.app.input, session.app.output):
+                async with above_prompt(output):
+                    watching = asyncio.create_task(watch.run()) if watch else None
+                    try:
+                        text: str = await session.prompt_async(default=default, **options)
+                    finally:
+                        if watching:
+                            watching.cancel()
+                return text
+
+        return prompt_thread.ask(prompt)
+
+    async def _read_cell(self, first: str, rest: str) -> str:
+        lines: list[str] = []
+        while True:
+            try:
+                lines.append(await _line_reader.read_line(rest if lines else first))
+            except EOFError:
+                if lines:  # the last block of a file needs no blank line after it
+                    return "\n".join(lines)
+                raise
+            if self.shell.check_complete("\n".join(lines))[0] != "incomplete":
+                return "\n".join(lines)
+
+    def ask_yes_no(self, prompt: str, default: str | None, interrupt: str | None) -> Question[bool]:
+        """As IPython's `ask_yes_no`, asked on the prompt thread."""
+        if self.is_plain:
+            read = _line_reader.read_line
+        else:
+            session = self.shell.pt_app
+            read = _short_question(session.app.input, session.app.output)
+
+        async def ask() -> bool:
+            answers = {"y": True, "yes": True, "n": False, "no": False}
+            while True:
+                try:
+                    answer = (await read(prompt + " ")).strip().lower() or default or ""
+                except KeyboardInterrupt:
+                    answer = interrupt or ""
+                except EOFError:
+                    if default is None:
+                        raise
+                    answer = default
+                if answer in answers:
+                    return answers[answer]
+
+        return prompt_thread.ask(ask)
+
+
+def _short_question(input: Input, output: Output) -> Callable[[str], Any]:
+    async def read(prompt: str) -> str:
+        with create_app_session(input, output):
+            session: PromptSession[str] = PromptSession()
+            async with above_prompt("sys"):
+                return await session.prompt_async(prompt)
+
+    return read
+
+
+def _text(tokens: list[tuple[Any, str]]) -> str:
+    return "".join(text for _, text in tokens)
+
+
+@contextmanager
+def modes_restored() -> Iterator[None]:
+    """Put the terminal's modes back at the end, should anything have left them changed."""
+    try:
+        import termios
+    except ImportError:  # Windows: the console's modes are restored by prompt_toolkit alone
+        yield
+        return
+    try:
+        fd = sys.stdin.fileno()
+        before = termios.tcgetattr(fd)
+    except (AttributeError, OSError, ValueError, termios.error):  # closed, or no terminal
+        yield
+        return
+    try:
+        yield
+    finally:
+        try:
+            if termios.tcgetattr(fd) != before:
+                termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        except termios.error:  # the terminal went away
+            pass

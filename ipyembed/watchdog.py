@@ -1,0 +1,117 @@
+"""Says above the prompt when the eval thread is stuck, and in what.
+
+A beat is a callback that the prompt thread asks the eval thread's loop to run. When it has not
+run within `stuck_after` seconds, the eval thread is in some code that does not give control back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from prompt_toolkit.application import run_in_terminal
+
+_LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
+_OURS = os.path.dirname(__file__) + os.sep
+_CELL = re.compile(r"<ipython-input-(\d+)-")
+
+
+@dataclass
+class Watch:
+    """Watches one eval thread while a prompt is up. `run()` runs on the prompt thread."""
+
+    thread_id: int
+    """The eval thread's identifier."""
+    stuck_after: float
+    """Seconds after which a beat that has not come back means stuck."""
+    call_soon_threadsafe: Callable[[Callable[[], object]], object]
+    """Has the eval thread's loop run a callback."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop that the eval thread turns, to name the task that it is in."""
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            beat = _Beat()
+            sent = time.monotonic()
+            try:
+                self.call_soon_threadsafe(beat.come_back)
+            except RuntimeError:  # the loop is closed: nothing left to watch
+                return
+            await asyncio.sleep(self.stuck_after)
+            if beat.is_back:
+                continue
+            await self._say(
+                f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
+                f"{self.where()}; the prompt stays alive, cells wait for it"
+            )
+            while not beat.is_back:
+                await asyncio.sleep(self.stuck_after)
+            await self._say(
+                f"ipyembed: the eval thread is free again after {beat.came_back - sent:.1f} s"
+            )
+
+    def where(self) -> str:
+        """The innermost function outside the standard library that the eval thread is in."""
+        frame = sys._current_frames().get(self.thread_id)
+        return f"{describe_frame(frame)}{self._task_name()}"
+
+    def _task_name(self) -> str:
+        try:
+            task = asyncio.current_task(self.loop) if self.loop else None
+        except RuntimeError:
+            return ""
+        return f", task {task.get_name()}" if task else ""
+
+    @staticmethod
+    async def _say(line: str) -> None:
+        await run_in_terminal(lambda: _write(line))
+
+
+def _write(line: str) -> None:
+    from prompt_toolkit.application import get_app_session
+
+    output = get_app_session().output
+    output.write(line + "\n")
+    output.flush()
+
+
+class _Beat:
+    came_back: float = 0.0
+
+    def come_back(self) -> None:
+        self.came_back = time.monotonic()
+
+    @property
+    def is_back(self) -> bool:
+        return bool(self.came_back)
+
+
+def describe_frame(frame: FrameType | None) -> str:
+    """``function (file:line)`` of the innermost frame that is the user's, else of the innermost."""
+    if frame is None:
+        return "a thread that has ended"
+    innermost: Any = frame
+    candidate: FrameType | None = frame
+    while candidate is not None and _is_library(candidate.f_code.co_filename):
+        candidate = candidate.f_back
+    if candidate is not None:
+        innermost = candidate
+    code = innermost.f_code
+    cell = _CELL.match(code.co_filename)
+    place = f"In [{cell[1]}]" if cell else code.co_filename
+    return f"{code.co_qualname} ({place}:{innermost.f_lineno})"
+
+
+def _is_library(filename: str) -> bool:
+    if filename.startswith(_OURS) or filename.startswith("<frozen"):
+        return True
+    return filename.startswith(_LIBRARY) and "site-packages" not in filename

@@ -1,0 +1,90 @@
+"""Fixtures for tests that run a program in a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.pty.terminal import Terminal
+
+#: Settings of the person who runs the tests that would change what a program shows.
+_PERSONAL = {"BASH_ENV", "COLUMNS", "EDITOR", "LESS", "LINES", "MANPAGER", "NO_COLOR", "PAGER"} | {
+    "PYTHONBREAKPOINT",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",  # IPython warns if it is not the one that it runs in.
+    "VISUAL",
+}
+
+
+class Spawn:
+    """Starts programs in terminals, and ends them when the test is over."""
+
+    def __init__(self, tmp_path: Path, ipython_dir: Path) -> None:
+        self._tmp_path = tmp_path
+        self._terminals: list[Terminal] = []
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name not in _PERSONAL},
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+            "IPYTHONDIR": str(ipython_dir),
+        }
+
+    def __call__(
+        self,
+        script: str | Path,
+        *args: str,
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        rows: int = 30,
+        cols: int = 100,
+    ) -> Terminal:
+        """Run a Python script: a path, or its text (a `str`), which may be indented."""
+        if isinstance(script, str):
+            path = self._tmp_path / f"script{len(self._terminals)}.py"
+            path.write_text(dedent(script), encoding="utf-8")
+            script = path
+        argv = [sys.executable, str(script), *args]
+        return self.argv(argv, env=env, cwd=cwd, rows=rows, cols=cols)
+
+    def ipython(self, *args: str, env: Mapping[str, str | None] | None = None) -> Terminal:
+        """Run plain IPython, without banner and without a question on leaving."""
+        return self.argv(
+            [sys.executable, "-m", "IPython", "--no-banner", "--no-confirm-exit", *args], env=env
+        )
+
+    def argv(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        rows: int = 30,
+        cols: int = 100,
+    ) -> Terminal:
+        """Run any program.  In `env`, None takes a variable away."""
+        merged: dict[str, str | None] = {**self.env, **(env or {})}
+        terminal = Terminal(
+            argv,
+            env={name: value for name, value in merged.items() if value is not None},
+            cwd=cwd or self._tmp_path,
+            rows=rows,
+            cols=cols,
+        )
+        self._terminals.append(terminal)
+        return terminal
+
+    def close(self) -> None:
+        for terminal in self._terminals:
+            terminal.close()
+
+
+@pytest.fixture
+def spawn(tmp_path: Path, ipython_dir: Path) -> Iterator[Spawn]:
+    factory = Spawn(tmp_path, ipython_dir)
+    yield factory
+    factory.close()

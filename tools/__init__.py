@@ -1,0 +1,1 @@
+"""What the Makefile runs, on the standard library alone, and what draws the documentation."""

@@ -1,0 +1,61 @@
+"""`make test` and `make lint`: everything that has to hold, on every supported Python found."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+
+from tools import pythons, venvs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lint", action="store_true", help="ruff and mypy only")
+    only_lint = parser.parse_args().lint
+
+    found = pythons.find()
+    # The oldest Python has the oldest standard library to be wrong about.
+    lint(_prepare(found[0]))
+    if not only_lint:
+        for python in found:
+            test(_prepare(python))
+
+
+def lint(interpreter: str) -> None:
+    _step(interpreter, "-m", "ruff", "check")
+    _step(interpreter, "-m", "ruff", "format", "--check")
+    _step(interpreter, "-m", "mypy")
+
+
+def test(interpreter: str) -> None:
+    """Nothing may be printed after this: pytest's closing line is the last one of a run."""
+    extra = shlex.split(os.environ.get("PYTEST_ARGS", ""))
+    _step(interpreter, "-m", "pytest", "-n", str(cores()), *extra)
+
+
+def cores() -> int:
+    """The cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _prepare(python: pythons.Python) -> str:
+    major, minor = python.minor
+    return venvs.prepare(python, f".venv-{major}.{minor}", ".[test]")
+
+
+def _step(*command: str) -> None:
+    print("$", shlex.join([os.path.relpath(command[0], venvs.ROOT), *command[1:]]), flush=True)
+    # Never our standard input: it may be closed, and then the first file that a test opens would
+    # take its place.
+    result = subprocess.run(command, cwd=venvs.ROOT, stdin=subprocess.DEVNULL, check=False)
+    if result.returncode:
+        sys.exit(result.returncode)
+
+
+if __name__ == "__main__":
+    main()

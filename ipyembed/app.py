@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.profiledir import ProfileDir, ProfileDirError
-from IPython.terminal.ipapp import TerminalIPythonApp
-from IPython.terminal.interactiveshell import TerminalInteractiveShell
 from IPython.paths import get_ipython_dir
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
+from IPython.terminal.ipapp import TerminalIPythonApp
 from traitlets import Type, Unicode, default
 from traitlets.config import Application
 
@@ -83,7 +83,7 @@ class IPyEmbedApp(TerminalIPythonApp):
         help="The shell's class: ipyembed.ThreadedInteractiveShell or a subclass of it.",
     ).tag(config=True)
 
-    subcommands = {
+    subcommands = {  # noqa: RUF012  # traitlets reads it from the class
         **TerminalIPythonApp.subcommands,
         "install-profile": (
             "ipyembed.app.InstallProfileApp",

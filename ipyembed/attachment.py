@@ -76,13 +76,14 @@ class Attachment:
         # `%autoawait asyncio` shall find ours.
         ours = {**runners, "asyncio": (self.juggler.run_coroutine, True)}
         self._replace("loop_runner_map", ours)
-        self._completer = None
-        if shell.pt_app is not None:
+        self._completer: EvalThreadCompleter | None = None
+        if shell.pt_app is not None and shell.pt_app.completer is not None:
             original = shell.pt_app.completer
             self._completer = EvalThreadCompleter(original, self.juggler)
             self._undo.callback(setattr, shell.pt_app, "completer", original)
-        shell.configurables.append(self.juggler)  # where %config looks
-        self._undo.callback(shell.configurables.remove, self.juggler)
+        configurables: list[Any] = shell.configurables  # where %config looks
+        configurables.append(self.juggler)
+        self._undo.callback(configurables.remove, self.juggler)
 
     def _replace(self, name: str, value: Any) -> None:
         """Set an attribute of the shell until `detach()`, unless somebody else sets it by then."""

@@ -170,7 +170,9 @@ class Cells:
         """
         tee = getattr(self._shell, "_tee", None)
         streams = [sys.stdout, sys.stderr]
-        kept = [vars(stream).get("write") if hasattr(stream, "__dict__") else None for stream in streams]
+        kept = [
+            vars(stream).get("write") if hasattr(stream, "__dict__") else None for stream in streams
+        ]
         try:
             with ExitStack() as stack:
                 for channel in ("stdout", "stderr"):
@@ -195,7 +197,7 @@ class Cells:
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """In place of the shell's: says what Ctrl-C did, and what helps."""
-        etype, error, tb = exc_tuple or sys.exc_info()
+        _, error, tb = exc_tuple or sys.exc_info()
         if isinstance(error, asyncio.CancelledError):
             if self._juggler.interrupts.cancelled:
                 interrupt = KeyboardInterrupt().with_traceback(tb)

@@ -58,9 +58,7 @@ class EvalThreadCompleter(Completer):
         for completion in completions:
             yield completion
 
-    def _asked(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Future[list[Completion]]:
+    def _asked(self, document: Document, complete_event: CompleteEvent) -> Future[list[Completion]]:
         # IPython's completer patches stdout above the prompt of the current AppSession, which is
         # a context variable of the prompt thread.
         context = contextvars.copy_context()

@@ -91,9 +91,7 @@ def embed_async(
     return _embed_async(location, caller, header, kwargs)
 
 
-async def _embed_async(
-    location: str, caller: Caller, header: str, kwargs: dict[str, Any]
-) -> None:
+async def _embed_async(location: str, caller: Caller, header: str, kwargs: dict[str, Any]) -> None:
     if _is_killed(location):
         return
     async with slot.hold_async(location) as opened:

@@ -29,7 +29,9 @@ class AsyncioHost:
         self.loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("embed_async() must be awaited by a task of the running asyncio loop")
+            raise RuntimeError(
+                "embed_async() must be awaited by a task of the running asyncio loop"
+            )
         self.task = task
         # Higher than 0 where the shell is opened while a cancellation is being handled.
         self._cancelling = task.cancelling()

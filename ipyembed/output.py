@@ -31,7 +31,7 @@ async def above_prompt(policy: str) -> AsyncIterator[None]:
         yield
         return
     with StdoutProxy(sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True) as proxy:
-        with _streams_replaced(cast(TextIO, proxy)):
+        with _streams_replaced(cast("TextIO", proxy)):
             yield
     # The proxy's thread has handed its last lines to this loop; let them be written before the
     # prompt counts as answered, so that they cannot come after the cell's first output.

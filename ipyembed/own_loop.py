@@ -52,7 +52,7 @@ class LoopThread:
 
     def submit(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
-    ) -> tuple[Future[T], Callable[[], None]]:
+    ) -> tuple[Future[T], Callable[[], object]]:
         """Run `coroutine` there; returns its result to come and what cancels it, from any thread.
 
         A cancelled coroutine ends the future with `asyncio.CancelledError`, when it has ended.
@@ -77,7 +77,7 @@ class LoopThread:
                 task.cancel()
 
         loop.call_soon_threadsafe(start)
-        return result, lambda: loop.call_soon_threadsafe(cancel) and None
+        return result, lambda: loop.call_soon_threadsafe(cancel)
 
     def close(self) -> list[str]:
         """Stop the thread; returns the names of tasks that did not end."""

@@ -47,7 +47,10 @@ class Question(Generic[T]):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(
-        self, loop: asyncio.AbstractEventLoop, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        turn: asyncio.Lock,
+        ask: Callable[[], Coroutine[Any, Any, T]],
     ) -> None:
         """Begin to ask, from any thread."""
         self._loop = loop
@@ -155,11 +158,10 @@ class PromptThread:
         if self._loop is None or self._turn is None:
             # Not asyncio.new_event_loop(): the host's policy may make loops of a kind (uvloop)
             # that leaves the terminal non-blocking.
-            self._loop = (
-                asyncio.ProactorEventLoop()
-                if sys.platform == "win32"
-                else asyncio.SelectorEventLoop()
-            )
+            if sys.platform == "win32":
+                self._loop = asyncio.ProactorEventLoop()
+            else:
+                self._loop = asyncio.SelectorEventLoop()
             self._turn = asyncio.Lock()
             self._thread = threading.Thread(
                 target=self._run, args=(self._loop,), name="ipyembed-prompt", daemon=True

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,7 @@ from ipyembed.prompt_thread import Question, prompt_thread
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
-    from prompt_toolkit.input import Input
-    from prompt_toolkit.output import Output
+    from prompt_toolkit.application import Application
 
     from ipyembed.watchdog import Watch
 
@@ -111,11 +110,11 @@ class Terminal:
         """
         shell = self.shell
         default, shell.rl_next_input = shell.rl_next_input or "", None
-        if self.is_plain:
+        session = shell.pt_app
+        if session is None or self.is_plain:
             first = _text(shell.prompts.in_prompt_tokens())
             rest = _text(shell.prompts.continuation_prompt_tokens())
             return prompt_thread.ask(lambda: self._read_cell(first, rest))
-        session = shell.pt_app
         # IPython 9.0 to 9.18: private, but all of the prompt's looks come from there.
         options = {**shell._extra_prompt_options(), **options}
 
@@ -146,11 +145,11 @@ class Terminal:
 
     def ask_yes_no(self, prompt: str, default: str | None, interrupt: str | None) -> Question[bool]:
         """As IPython's `ask_yes_no`, asked on the prompt thread."""
-        if self.is_plain:
-            read = _line_reader.read_line
+        session = self.shell.pt_app
+        if session is None or self.is_plain:
+            read: Callable[[str], Coroutine[Any, Any, str]] = _line_reader.read_line
         else:
-            session = self.shell.pt_app
-            read = _short_question(session.app.input, session.app.output)
+            read = _short_question(session.app)
 
         async def ask() -> bool:
             answers = {"y": True, "yes": True, "n": False, "no": False}
@@ -169,9 +168,9 @@ class Terminal:
         return prompt_thread.ask(ask)
 
 
-def _short_question(input: Input, output: Output) -> Callable[[str], Any]:
+def _short_question(app: Application[str]) -> Callable[[str], Coroutine[Any, Any, str]]:
     async def read(prompt: str) -> str:
-        with create_app_session(input, output):
+        with create_app_session(app.input, app.output):
             session: PromptSession[str] = PromptSession()
             async with above_prompt("sys"):
                 return await session.prompt_async(prompt)

@@ -53,8 +53,7 @@ class Watch:
                 f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
                 f"{self.where()}; the prompt stays alive, cells wait for it"
             )
-            while not beat.is_back:
-                await asyncio.sleep(self.stuck_after)
+            await beat.wait_back_in_prompt_thread()
             await self._say(
                 f"ipyembed: the eval thread is free again after {beat.came_back - sent:.1f} s"
             )
@@ -85,14 +84,33 @@ def _write(line: str) -> None:
 
 
 class _Beat:
-    came_back: float = 0.0
+    """A callback under way to the eval thread and back."""
+
+    def __init__(self) -> None:
+        self._prompt_loop = asyncio.get_running_loop()
+        self._back = asyncio.Event()
+        self.came_back = 0.0
+        self._wanted = False
 
     def come_back(self) -> None:
+        """Runs on the eval thread."""
         self.came_back = time.monotonic()
+        if not self._wanted:
+            return
+        try:
+            self._prompt_loop.call_soon_threadsafe(self._back.set)
+        except RuntimeError:  # the prompt thread has ended meanwhile
+            pass
 
     @property
     def is_back(self) -> bool:
         return bool(self.came_back)
+
+    async def wait_back_in_prompt_thread(self) -> None:
+        # Each side sets its own mark before it looks at the other's, so one of them sees.
+        self._wanted = True
+        if not self.is_back:
+            await self._back.wait()
 
 
 def describe_frame(frame: FrameType | None) -> str:
@@ -112,6 +130,6 @@ def describe_frame(frame: FrameType | None) -> str:
 
 
 def _is_library(filename: str) -> bool:
-    if filename.startswith(_OURS) or filename.startswith("<frozen"):
+    if filename.startswith((_OURS, "<frozen")):
         return True
     return filename.startswith(_LIBRARY) and "site-packages" not in filename

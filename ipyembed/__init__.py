@@ -14,7 +14,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``juggler``            which loop the eval thread turns while it waits; the policies
 ``hosts``              waiting for the prompt from inside somebody else's loop
 ``reentry``            running a running asyncio loop again
-``own_loop``           the shell's own asyncio loop where the host has none
+``loop_thread``        an asyncio loop and what ends with it
 ``eval_calls``         calls that other threads ask the eval thread to make
 ``prompt_thread``      the thread on which everything that asks the user runs
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal

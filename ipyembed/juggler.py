@@ -31,9 +31,10 @@ from typing import Any, TypeVar
 from traitlets import Enum, Float, TraitError, validate
 from traitlets.config import Configurable
 
-from ipyembed import own_loop, reentry
+from ipyembed import reentry
 from ipyembed.eval_calls import EvalCalls
 from ipyembed.interrupts import CellInterrupts
+from ipyembed.loop_thread import GRACE, LoopThread, close_loop
 from ipyembed.prompt_thread import Question
 from ipyembed.watchdog import Watch
 
@@ -135,7 +136,7 @@ class LoopJuggler(Configurable):
         self._borrow_loop = borrow_loop
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._calls = EvalCalls()
-        self._helper = own_loop.LoopThread("ipyembed-await")
+        self._helper: LoopThread | None = None
         self._said: set[str] = set()
 
     def check_may_block(self) -> None:
@@ -263,6 +264,8 @@ class LoopJuggler(Configurable):
     def _run_in_helper(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
     ) -> T:
+        if self._helper is None:
+            self._helper = LoopThread("ipyembed-await")
         result, cancel = self._helper.submit(coroutine, context)
         with self.interrupts.awaiting(cancel):
             return result.result()
@@ -287,13 +290,16 @@ class LoopJuggler(Configurable):
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
         self._calls.close()
-        stubborn = self._helper.close()
+        stubborn: list[str] = []
+        if self._helper is not None:
+            stubborn += self._helper.close()
+            self._helper = None
         if self._own_loop is not None and self._borrow_loop is None:
-            stubborn += own_loop.close(self._own_loop)
+            stubborn += close_loop(self._own_loop)
             self._own_loop = None
         if stubborn:
             print(
-                f"ipyembed: cancelled at exit, but did not end within {own_loop.GRACE:.0f} s: "
+                f"ipyembed: cancelled at exit, but did not end within {GRACE:.0f} s: "
                 + ", ".join(stubborn),
                 file=sys.stderr,
             )

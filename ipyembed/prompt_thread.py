@@ -27,6 +27,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Generic, Self, TypeVar
 
+from ipyembed.loop_thread import LoopThread
+
 T = TypeVar("T")
 
 TEARDOWN = 2.0
@@ -119,15 +121,14 @@ class PromptThread:
         # close on any thread. Made anew in a forked child, where it could be held for ever.
         self._lock = threading.Lock()
         self._holders = 0
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._turn: asyncio.Lock | None = None
+        self._running: LoopThread | None = None
+        self._turn = asyncio.Lock()
         self._questions: set[Question[Any]] = set()
 
     @property
     def thread(self) -> threading.Thread | None:
         """The thread, if it is running."""
-        return self._thread
+        return self._running.thread if self._running else None
 
     def __enter__(self) -> Self:
         with self._lock:
@@ -148,54 +149,34 @@ class PromptThread:
         """
         question: Question[T] = Question()
         with self._lock:
-            loop, turn = self._started()
+            if self._running is None:
+                self._running = LoopThread("ipyembed-prompt", _make_loop)
+                self._turn = asyncio.Lock()
+                atexit.register(self._withdraw_all)
         self._questions.add(question)
         question.answer.add_done_callback(lambda _: self._questions.discard(question))
-        question.start(loop, turn, ask)
+        question.start(self._running.loop, self._turn, ask)
         return question
 
-    def _started(self) -> tuple[asyncio.AbstractEventLoop, asyncio.Lock]:
-        if self._loop is None or self._turn is None:
-            # Not asyncio.new_event_loop(): the host's policy may make loops of a kind (uvloop)
-            # that leaves the terminal non-blocking.
-            if sys.platform == "win32":
-                self._loop = asyncio.ProactorEventLoop()
-            else:
-                self._loop = asyncio.SelectorEventLoop()
-            self._turn = asyncio.Lock()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._loop,), name="ipyembed-prompt", daemon=True
-            )
-            self._thread.start()
-            atexit.register(self._withdraw_all)
-        return self._loop, self._turn
-
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            loop.run_forever()
-        finally:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks, timeout=TEARDOWN))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
     def _stop(self) -> None:
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            # A completer or a Prompts class of the user's may hold the thread: it is a daemon, and
-            # leaving it behind is better than hanging the host.
-            self._thread.join(2 * TEARDOWN)
+        # A completer or a Prompts class of the user's may hold the thread; then it is left behind.
+        if self._running is not None:
+            self._running.close()
             atexit.unregister(self._withdraw_all)
-        self._loop = self._turn = self._thread = None
+        self._running = None
 
     def _withdraw_all(self) -> None:
         """At interpreter exit: a daemon thread is about to vanish with the terminal in raw mode."""
         for question in list(self._questions):
             question.withdraw_and_wait()
+
+
+def _make_loop() -> asyncio.AbstractEventLoop:
+    # Not asyncio.new_event_loop(): the host's policy may make loops of a kind (uvloop) that leaves
+    # the terminal non-blocking.
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop()
 
 
 prompt_thread = PromptThread()

@@ -1,7 +1,4 @@
-"""The shell's own asyncio loop, where the host has none.
-
-Also the same thing in a thread: where ``await`` must work but the host's loop cannot be re-entered.
-"""
+"""An asyncio loop and what ends with it; on this thread, or in a daemon thread of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 GRACE = 2.0
-"""Seconds that cancelled tasks get to end when the loop is closed."""
+"""Seconds that cancelled tasks get to end when their loop is closed."""
 
 
-def close(loop: asyncio.AbstractEventLoop) -> list[str]:
+def close_loop(loop: asyncio.AbstractEventLoop) -> list[str]:
     """Cancel what still runs on `loop` and close it; returns the names of tasks that did not end.
 
-    Call on the loop's thread while the loop does not run.
+    Call on a thread on which no loop is running.
     """
     if loop.is_closed():
         return []
@@ -43,12 +40,26 @@ def close(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 
 class LoopThread:
-    """An asyncio loop in a daemon thread, started at the first coroutine."""
+    """A daemon thread that turns an asyncio loop.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+    Start and close it on one thread, or under a lock.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    ) -> None:
+        self.loop = make_loop()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._stubborn: list[str] = []
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.loop.run_forever()
+        finally:
+            self._stubborn = close_loop(self.loop)
 
     def submit(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
@@ -57,13 +68,7 @@ class LoopThread:
 
         A cancelled coroutine ends the future with `asyncio.CancelledError`, when it has ended.
         """
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(
-                target=self._loop.run_forever, name=self._name, daemon=True
-            )
-            self._thread.start()
-        loop = self._loop
+        loop = self.loop
         result: Future[T] = Future()
         task: asyncio.Task[T] | None = None
 
@@ -80,16 +85,14 @@ class LoopThread:
         return result, lambda: loop.call_soon_threadsafe(cancel)
 
     def close(self) -> list[str]:
-        """Stop the thread; returns the names of tasks that did not end."""
-        if self._loop is None or self._thread is None:
-            return []
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(GRACE)
-        if self._thread.is_alive():
-            return [self._name]
-        stubborn = close(self._loop)
-        self._loop = self._thread = None
-        return stubborn
+        """Stop the thread and close the loop; returns the names of tasks that did not end.
+
+        A task that does not give control back holds the thread: that is then left behind, as a
+        daemon, because a hanging host would be worse.
+        """
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(2 * GRACE)
+        return [f"thread {self.thread.name}"] if self.thread.is_alive() else self._stubborn
 
 
 def _hand_over(task: asyncio.Task[T], result: Future[T]) -> None:

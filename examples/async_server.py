@@ -28,7 +28,7 @@ settings = Settings()
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer one request, and log it."""
     try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), timeout=5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), timeout=2)
         method, path, _ = head.split(b"\r\n")[0].decode().split(" ", 2)
         status, body = HTTPStatus.OK, f"{settings.greeting}, this is {path}\n".encode()
         if method != "GET":
@@ -40,6 +40,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         log.info("%s %s -> %d", method, path, status)
     except (OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError) as error:
         log.warning("no proper request: %r", error)
+    except asyncio.CancelledError:
+        log.info("the server stops")  # and this connection with it
     finally:
         writer.close()
 
@@ -66,11 +68,11 @@ async def main(port: int) -> None:
     header = f"""\
 The server answers at {url} while you type here. Try:
 
-  stats                               what it was asked for so far
-  await fetch("/")                    ask it from inside
-  settings.greeting = "hi"            and ask again, or: curl {url}
-  task = asyncio.create_task(visit(5))  its log scrolls by above what you type
-  exit                                stop the server
+  stats                                 what it was asked for so far
+  await fetch("/")                      ask it from inside
+  settings.greeting = "hi"              and ask again, or: curl {url}
+  task = asyncio.create_task(visit(5))  its log comes in above what you type
+  exit                                  stop the server
 """
     async with server:
         await ipyembed.embed_async(banner1="", header=header)

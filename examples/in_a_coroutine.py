@@ -23,7 +23,7 @@ beats = 0
 async def beat(queue: asyncio.Queue[str]) -> None:
     """The host's work: ten times a second."""
     global beats
-    for beats in count(1):  # noqa: B007  # a global, for the prompt to look at
+    for beats in count(1):  # a global, for the prompt to look at
         await queue.put(f"beat {beats}")
         await asyncio.sleep(0.1)
 

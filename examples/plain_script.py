@@ -10,10 +10,10 @@ import ipyembed
 HEADER = """\
 The script waits for you. Try:
 
-  total += 1                          its variables are yours
-  await later(1, "done")              await works
-  task = asyncio.create_task(tick(5)) and while it ticks, type on
-  exit                                the script goes on
+  total += 1                           its variables are yours
+  await later(1, "done")               await works
+  task = asyncio.create_task(tick(5))  and while it ticks, type on
+  exit                                 the script goes on
 """
 
 

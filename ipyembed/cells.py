@@ -204,6 +204,8 @@ class Cells:
                 exc_tuple = (KeyboardInterrupt, interrupt, tb)
             elif self._host is not None and self._host.is_being_cancelled:
                 return  # nobody's error: the host ends the shell
+        elif isinstance(error, KeyboardInterrupt):
+            exc_tuple = (type(error), error, self._juggler.interrupts.without_handler(tb))
         elif (
             isinstance(error, RuntimeError)
             and str(error) == "no running event loop"

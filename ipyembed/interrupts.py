@@ -15,11 +15,12 @@ only.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -27,9 +28,13 @@ from IPython.core.interactiveshell import InteractiveShell
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-# A cell's code is executed by this method, whose frame is on the stack just as long as the cell's
-# code is: not while the cell awaits. It is part of IPython's interface (8 and 9).
-_RUNS_CELLS = InteractiveShell.run_code.__code__
+_OURS = os.path.dirname(__file__) + os.sep
+
+# Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
+# not while it awaits. The first takes an exception for the cell's; around it, in the second, the
+# shell does its own work, as on the history.
+_RUNS_CODE = InteractiveShell.run_ast_nodes.__code__
+_RUNS_CELL = InteractiveShell.run_cell_async.__code__
 
 
 class CellInterrupts:
@@ -71,15 +76,27 @@ class CellInterrupts:
             self._cancel = previous
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self._runs_in(frame):
+        if self._runs(_RUNS_CODE, frame):
             raise KeyboardInterrupt
-        if self._cancel is not None:
+        if self._cancel is not None and not self._runs(_RUNS_CELL, frame):
             self.cancelled = True
             self._cancel()
 
-    def _runs_in(self, frame: Any) -> bool:
+    def without_handler(self, tb: TracebackType | None) -> TracebackType | None:
+        """Cut our own frames off a traceback's end: the user's code was interrupted, not ours."""
+        last: TracebackType | None = None
+        at = tb
+        while at is not None:
+            if not at.tb_frame.f_code.co_filename.startswith(_OURS):
+                last = at
+            at = at.tb_next
+        if last is not None:
+            last.tb_next = None
+        return tb
+
+    def _runs(self, code: CodeType, frame: Any) -> bool:
         while frame is not None:
-            if frame.f_code is _RUNS_CELLS and frame.f_locals.get("self") is self._shell:
+            if frame.f_code is code and frame.f_locals.get("self") is self._shell:
                 return True
             frame = frame.f_back
         return False

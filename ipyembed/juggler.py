@@ -244,12 +244,12 @@ class LoopJuggler(Configurable):
             return self._run_task(running, coroutine, context)
         if policy == "thread":
             return self._run_in_helper(coroutine, context)
-        coroutine.close()
-        raise RuntimeError(
+        error = RuntimeError(
             "`await` in a shell that was opened inside a running loop is forbidden by "
-            "LoopJuggler.await_in_running_loop = 'error'; set it to 'reenter' or 'thread', or "
-            "open the shell with `await ipyembed.embed_async()`"
+            "LoopJuggler.await_in_running_loop = 'error'; set it to 'reenter' or 'thread', "
+            "or open the shell with `await ipyembed.embed_async()`"
         )
+        return (context or contextvars.copy_context()).run(_refuse_to_await, coroutine, error)
 
     def _run_task(
         self,
@@ -315,6 +315,18 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _refuse_to_await(coroutine: Coroutine[Any, Any, T], error: Exception) -> T:
+    """Run `coroutine` to its end, or to where it awaits: there it gets `error`."""
+    try:
+        coroutine.send(None)
+        coroutine.throw(error)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    coroutine.close()
+    raise error
 
 
 def _kind(loop: asyncio.AbstractEventLoop) -> str:

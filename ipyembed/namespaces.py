@@ -278,10 +278,22 @@ def _module_of(frame: FrameType) -> Any:
 
 
 def _locals_to_fast(frame: FrameType) -> None:
+    if _to_fast is not None:
+        _to_fast(frame, 0)
+
+
+def _find_to_fast() -> Callable[[FrameType, int], None] | None:
+    """CPython's function for it; private, there up to 3.12."""
     try:
         import ctypes
 
-        to_fast = ctypes.pythonapi.PyFrame_LocalsToFast
+        to_fast: Any = ctypes.pythonapi.PyFrame_LocalsToFast
     except (ImportError, AttributeError):
-        return
-    to_fast(ctypes.py_object(frame), ctypes.c_int(0))
+        return None
+    to_fast.argtypes = ctypes.py_object, ctypes.c_int
+    to_fast.restype = None
+    found: Callable[[FrameType, int], None] = to_fast
+    return found
+
+
+_to_fast = _find_to_fast() if sys.version_info < (3, 13) else None

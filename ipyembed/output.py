@@ -8,8 +8,10 @@ What writes to the file descriptors (C code, child processes) is not caught by t
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TextIO, cast
@@ -30,13 +32,29 @@ async def above_prompt(policy: str) -> AsyncIterator[None]:
     if policy == "off":
         yield
         return
-    with StdoutProxy(sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True) as proxy:
+    with _Proxy(sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True) as proxy:
         with _streams_replaced(cast("TextIO", proxy)):
             yield
     # The proxy's thread has handed its last lines to this loop; let them be written before the
     # prompt counts as answered, so that they cannot come after the cell's first output.
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+class _Proxy(StdoutProxy):
+    """Writes above the prompt of the AppSession in which it is made.
+
+    prompt_toolkit 3.0.50 to 3.0.53: the proxy's thread has no context variables, so there
+    `run_in_terminal` looks for the prompt in the process's default session and finds none.
+    """
+
+    def _start_write_thread(self) -> threading.Thread:
+        run = contextvars.copy_context().run
+        thread = threading.Thread(
+            target=run, args=(self._write_thread,), name="ipyembed-output", daemon=True
+        )
+        thread.start()
+        return thread
 
 
 @contextmanager

@@ -7,22 +7,14 @@ import asyncio
 import logging
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import ipyembed
 
 log = logging.getLogger("server")
-stats: Counter[str] = Counter()
-"""How often each path was asked for."""
-
-
-@dataclass
-class Settings:
-    greeting: str = "hello"
-
-
-settings = Settings()
+stats: Counter[str] = Counter()  # how often each path was asked for
+settings = SimpleNamespace(greeting="hello")
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from ipyembed.hosts import AsyncioHost
     from ipyembed.juggler import LoopJuggler
 
-CREATE_TASK_HINT = (
-    "This cell has no `await`, so it runs outside the shell's loop. Either await something in it "
-    "(`task = asyncio.create_task(...); await asyncio.sleep(0)`), or run all cells inside the "
-    "loop from now on: %config LoopJuggler.sync_cells = 'inside'"
-)
+CREATE_TASK_HINT = """\
+A cell without `await` runs outside the shell's loop. Put an `await asyncio.sleep(0)` in it,
+or run all cells inside the loop from now on: %config LoopJuggler.sync_cells = 'inside'"""
 
 open_cell: contextvars.ContextVar[Cells | None] = contextvars.ContextVar("open_cell", default=None)
 """The shell in one of whose cells the current code was started; for nested shells."""

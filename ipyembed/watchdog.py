@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
+import IPython
 from prompt_toolkit.application import run_in_terminal
 
 _LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
-_OURS = os.path.dirname(__file__) + os.sep
+_NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
+# Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
+_CALLS_BACK = asyncio.Handle._run.__code__
 _CELL = re.compile(r"<ipython-input-(\d+)-")
 
 
@@ -114,22 +116,24 @@ class _Beat:
 
 
 def describe_frame(frame: FrameType | None) -> str:
-    """``function (file:line)`` of the innermost frame that is the user's, else of the innermost."""
-    if frame is None:
-        return "a thread that has ended"
-    innermost: Any = frame
-    candidate: FrameType | None = frame
-    while candidate is not None and _is_library(candidate.f_code.co_filename):
-        candidate = candidate.f_back
-    if candidate is not None:
-        innermost = candidate
-    code = innermost.f_code
-    cell = _CELL.match(code.co_filename)
-    place = f"In [{cell[1]}]" if cell else code.co_filename
-    return f"{code.co_qualname} ({place}:{innermost.f_lineno})"
+    """``function (file:line)`` of the innermost frame that is the user's.
+
+    Where the loop has called something that has no frame (a C function), that is named.
+    """
+    while frame is not None:
+        code = frame.f_code
+        if code is _CALLS_BACK:
+            callback = frame.f_locals["self"]._callback
+            return str(getattr(callback, "__qualname__", None) or repr(callback))
+        if not _is_library(code.co_filename):
+            cell = _CELL.match(code.co_filename)
+            place = f"In [{cell[1]}]" if cell else code.co_filename
+            return f"{code.co_qualname} ({place}:{frame.f_lineno})"
+        frame = frame.f_back
+    return "code that has no Python frame"
 
 
 def _is_library(filename: str) -> bool:
-    if filename.startswith((_OURS, "<frozen")):
+    if filename.startswith((*_NOT_THE_USERS, "<frozen")):
         return True
     return filename.startswith(_LIBRARY) and "site-packages" not in filename

@@ -25,7 +25,7 @@ class Spawn:
     """Starts programs in terminals, and ends them when the test is over."""
 
     def __init__(self, tmp_path: Path, ipython_dir: Path) -> None:
-        self._tmp_path = tmp_path
+        self.path = tmp_path
         self._terminals: list[Terminal] = []
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in _PERSONAL},
@@ -45,7 +45,7 @@ class Spawn:
     ) -> Terminal:
         """Run a Python script: a path, or its text (a `str`), which may be indented."""
         if isinstance(script, str):
-            path = self._tmp_path / f"script{len(self._terminals)}.py"
+            path = self.path / f"script{len(self._terminals)}.py"
             path.write_text(dedent(script), encoding="utf-8")
             script = path
         argv = [sys.executable, str(script), *args]
@@ -56,6 +56,12 @@ class Spawn:
         return self.argv(
             [sys.executable, "-m", "IPython", "--no-banner", "--no-confirm-exit", *args], env=env
         )
+
+    def module(
+        self, name: str, *args: str, env: Mapping[str, str | None] | None = None
+    ) -> Terminal:
+        """Run a module, as by `python -m`."""
+        return self.argv([sys.executable, "-m", name, *args], env=env)
 
     def argv(
         self,
@@ -71,7 +77,7 @@ class Spawn:
         terminal = Terminal(
             argv,
             env={name: value for name, value in merged.items() if value is not None},
-            cwd=cwd or self._tmp_path,
+            cwd=cwd or self.path,
             rows=rows,
             cols=cols,
         )

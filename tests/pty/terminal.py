@@ -44,6 +44,20 @@ class Terminal(PseudoTerminal):
         self.prompt(n + 1, timeout)
         return self.output(n)
 
+    def interrupt(self, cell: str, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Enter a cell that blocks or awaits, press Ctrl-C in it, wait for its KeyboardInterrupt.
+
+        The key comes when the cell has been blocked for a moment, which another thread says: a
+        signal that comes between Python's last look for signals and a blocking system call is
+        noticed only after that call.
+        """
+        mark = self.mark()
+        says = "__import__('threading').Timer(0.1, print, ['it is', 'blocked']).start()"
+        self.line(f"{says}; {cell}")
+        self.wait_for_new("it is blocked", mark, timeout)
+        self.ctrl("c")
+        self.wait_for_new("KeyboardInterrupt", mark, timeout)
+
     def output(self, n: int) -> str:
         """What is between the input of `In [n]` and the next prompt (or the end)."""
         lines = self.screen.text.split("\n")

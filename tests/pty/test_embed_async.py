@@ -223,12 +223,8 @@ def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn) -> None:
     terminal.run("import time\ndef spin():\n    while True: pass\n")
     cells = ["await asyncio.sleep(1000)", "time.sleep(1000)", "spin()"]
     for n, cell in enumerate(cells):
-        mark = terminal.mark()
-        terminal.line(f"print('started', {n}); {cell}")
-        terminal.wait_for_new(rf"started {n}\r?\n", mark)
-        terminal.ctrl("c")
-        terminal.wait_for_new("KeyboardInterrupt", mark)
-        terminal.prompt()
+        terminal.interrupt(cell)
+        terminal.prompt(n + 3)
     assert terminal.run("me.cancelling(), background.done()").endswith("(0, False)")
     assert "ipyembed/" not in terminal.screen_text()
     terminal.line("exit")

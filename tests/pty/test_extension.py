@@ -48,7 +48,7 @@ def test_tasks_of_before_and_after_tick_while_the_prompt_waits(
     terminal.run(TICK)
     start_ticking(terminal, "early")
     still = (tmp_path / "early").stat().st_size
-    terminal.run("loop = asyncio.get_event_loop_policy" if False else "1")
+    terminal.run("1")
     assert (tmp_path / "early").stat().st_size == still  # plain IPython's prompt turns nothing
 
     assert terminal.run("%load_ext ipyembed") == ""
@@ -60,7 +60,6 @@ def test_tasks_of_before_and_after_tick_while_the_prompt_waits(
     terminal.wait_for(grows(tmp_path / "early"))
     terminal.ctrl("c")
     assert "already loaded" in terminal.run("%load_ext ipyembed")
-    assert "late" in terminal.run("await asyncio.sleep(0); print([t for t in (task_late,)])")
 
     assert terminal.run("%reload_ext ipyembed") == ""
     terminal.wait_for(grows(tmp_path / "early"))
@@ -110,36 +109,120 @@ def changed(before, after):
 """
 
 
-@pytest.mark.parametrize("arguments", [[], ["--simple-prompt"], ["--autoawait"], ["--gui=none"]])
-def test_unload_puts_every_attribute_back(spawn: Spawn, arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--simple-prompt"]])
+def test_unload_puts_every_attribute_back(
+    spawn: Spawn, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "snapshots.py").write_text(SNAPSHOT)
     terminal = spawn.ipython(*arguments)
-    if "--simple-prompt" in arguments:
-        (terminal.prompt(1), terminal.line("from snapshots import *"), terminal.prompt(2))
-    else:
-        terminal.run(SNAPSHOT)
-    terminal.line("first = snapshot()")
-    terminal.prompt(3)
+    cells = [
+        # What plain cells change is not the extension's doing, nor what IPython makes at first use.
+        "import asyncio; from snapshots import changed, snapshot",
+        "await asyncio.sleep(0); 1/0",
+        "%unload_ext ipyembed",
+        "first = snapshot()",
+        "second = snapshot()",
+        "%load_ext ipyembed",
+        "third = snapshot()",
+        "await asyncio.sleep(0); 1/0",
+        "%reload_ext ipyembed",
+        "%unload_ext ipyembed",
+        "fourth = snapshot()",
+    ]
+    for n, cell in enumerate(cells, 1):
+        terminal.prompt(n)
+        terminal.line(cell)
     for n, line in enumerate(
         [
-            "second = snapshot()",
-            "%load_ext ipyembed",
-            "third = snapshot()",
-            "await __import__('asyncio').sleep(0)",
-            "%reload_ext ipyembed",
-            "1/0",
-            "%unload_ext ipyembed",
-            "fourth = snapshot()",
+            "usual = changed(first, second)",
+            "print('loaded', len(changed(second, third) - usual) > 4)",
+            "print('left', changed(second, fourth) - usual or 'nothing')",
         ],
-        3,
+        len(cells) + 1,
     ):
+        terminal.prompt(n)
         terminal.line(line)
-        terminal.prompt(n + 1)
-    # What plain cells change is not the extension's doing.
-    terminal.line("usual = changed(first, second)")
-    terminal.prompt(12)
-    terminal.line("print('loaded', len(changed(second, third) - usual) > 4)")
     terminal.wait_for("^loaded True")
-    terminal.line("print('left', changed(second, fourth) - usual)")
-    terminal.wait_for(r"^left set\(\)")
-    terminal.prompt(14)
+    assert "nothing" in terminal.wait_for("^left .*")
     leave(terminal)
+
+
+def test_loaded_by_a_profile_or_the_command_line(
+    spawn: Spawn, ipython_dir: Path, tmp_path: Path
+) -> None:
+    write_config(ipython_dir, "c.InteractiveShellApp.extensions = ['ipyembed']")
+    for terminal in (spawn.ipython(), spawn.ipython("--profile=none", "--ext=ipyembed")):
+        terminal.run(TICK)
+        start_ticking(terminal, "ticks")
+        terminal.wait_for(grows(tmp_path / "ticks"))
+        assert terminal.run("%unload_ext ipyembed") == ""
+        assert terminal.run("6 * 7").endswith("42")
+        leave(terminal)
+
+
+@pytest.mark.parametrize("way", ["exit", "quit()", "get_ipython().ask_exit()", "Ctrl-D"])
+def test_ways_out(spawn: Spawn, way: str) -> None:
+    terminal = spawn.argv([sys.executable, "-m", "IPython", "--no-banner"])
+    before = terminal.tty_modes()
+    terminal.run("%load_ext ipyembed")
+    terminal.line("raise SystemExit")
+    terminal.wait_for("To exit: use 'exit'")
+    terminal.prompt(3)
+    if way == "Ctrl-D":
+        terminal.ctrl("d")
+        terminal.wait_for(r"Do you really want to exit \(\[y\]/n\)\?")
+        terminal.line("n")
+        terminal.prompt(3)
+        terminal.ctrl("d")
+        terminal.line("y")
+    else:
+        terminal.line(way)
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(before)
+
+
+def test_embed_in_a_cell_of_a_shell_that_has_it(spawn: Spawn) -> None:
+    terminal = spawn.ipython("--ext=ipyembed")
+    terminal.run("import ipyembed\ndef f(local):\n    ipyembed.embed(header='inner'); return local")
+    for n in (2, 4):
+        terminal.line("f('kept')")
+        terminal.wait_for("^inner")
+        terminal.prompt(1)
+        terminal.run("local = local.upper()")
+        terminal.line("exit")
+        terminal.prompt(n + 1)
+        assert f"\nOut[{n}]: 'KEPT'" in terminal.screen_text()
+        terminal.run("%unload_ext ipyembed")
+    leave(terminal)
+
+
+def test_in_a_shell_that_is_threaded_already(spawn: Spawn) -> None:
+    terminal = spawn("from ipyembed import embed\nembed(display_banner=False)")
+    for command in "load", "reload", "unload":
+        said = terminal.run(f"%{command}_ext ipyembed")
+        if command != "unload":
+            assert said.startswith("ipyembed: nothing to do, ")
+            assert said.endswith("already.")
+            assert said.count(".") == 1
+    assert terminal.run("await __import__('asyncio').sleep(0, 'threaded')") == "Out[4]: 'threaded'"
+    leave(terminal)
+
+
+def test_in_a_shell_without_terminal_says_one_sentence() -> None:
+    script = """\
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = dict(vars(shell))
+for command in "load", "load", "reload", "unload":
+    shell.run_cell(f"%{command}_ext ipyembed")
+    print("--", command)
+print({name for name in before if vars(shell).get(name) is not before[name]} or "unchanged")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    said = "ipyembed: nothing to do, InteractiveShell has no terminal prompt that could run in a "
+    first, _, rest = done.stdout.partition("-- load\n")
+    assert first == f"{said}thread.\n"
+    assert rest.split("-- load\n")[1] == f"{said}thread.\n-- reload\n-- unload\nunchanged\n"
+    assert done.stderr == ""

@@ -1,0 +1,133 @@
+"""Every example does what its header promises, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.pty.conftest import Spawn
+from tests.pty.terminal import Terminal
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "__init__.py")
+TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "worker_thread"}
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def leave(terminal: Terminal, modes: list[object], farewell: str) -> None:
+    """`exit`, after which the program ends well and says so."""
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+    terminal.wait_for(farewell)
+    terminal.assert_terminal_restored(modes)
+
+
+def test_each_example_has_a_test() -> None:
+    assert {path.stem for path in SCRIPTS} == TESTED_HERE
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_an_example_is_short_and_says_how_to_run_it(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 80
+    assert lines[0].startswith('"""')
+    assert lines[3] == '"""'
+    assert any(f"python examples/{path.name}" in line for line in lines[:3])
+
+
+def test_async_server(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "async_server.py", "0")
+    modes = terminal.tty_modes()
+    url = terminal.wait_for(r"http://127\.0\.0\.1:\d+")
+    terminal.prompt(1)
+    assert terminal.run("stats") == "Out[1]: Counter()"
+
+    # From inside: the log line is part of the cell's output, for it is the cell that waits.
+    inside = terminal.run('await fetch("/")')
+    assert re.search(r"^\d{4}-\d\d-\d\d \S+ server: GET / -> 200$", inside, re.MULTILINE)
+    assert inside.endswith(r"Out[2]: 'hello, this is /\n'")
+
+    # From outside, with a line half typed: the log goes above it, and it stays.
+    terminal.send("settings.greeting = 'g'")
+    terminal.wait_for(r"^In \[3\]: settings\.greeting = 'g'$")
+    assert get(f"{url}/first") == "hello, this is /first\n"
+    terminal.wait_for(r"^\S+ \S+ server: GET /first -> 200\nIn \[3\]: settings\.greeting = 'g'$")
+    terminal.line(" + 'reetings'")
+    terminal.prompt(4)
+    assert get(f"{url}/second") == "greetings, this is /second\n"
+    assert terminal.run("stats['/second']").endswith("Out[4]: 1")
+
+    # Requests that are no such thing do not disturb it.
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10)
+    terminal.wait_for("DELETE / -> 405")
+
+    # A task of the user's goes on while the next cell is typed.
+    terminal.run("task = asyncio.create_task(visit(2))")
+    terminal.send("half ty")
+    terminal.wait_for(r"GET /visit/2 -> 200\nIn \[6\]: half ty$")
+    terminal.ctrl("c")
+    terminal.wait_for(r"^In \[6\]:$")
+    terminal.run("await task")
+    leave(terminal, modes, "^the server has stopped$")
+
+
+def test_async_server_stops_with_a_connection_that_says_nothing(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "async_server.py", "0")
+    modes = terminal.tty_modes()
+    port = int(terminal.wait_for(r"(?<=http://127\.0\.0\.1:)\d+"))
+    terminal.prompt(1)
+    with socket.create_connection(("127.0.0.1", port), timeout=10):
+        terminal.run("await fetch('/')")  # by then the silent one has been accepted
+        leave(terminal, modes, "^the server has stopped$")
+    assert "Traceback" not in terminal.screen_text()
+
+
+def test_plain_script(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "plain_script.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert terminal.run("total += 1") == ""
+    assert terminal.run("await later(0.01, 'done')") == "Out[2]: 'done'"
+    terminal.run("task = asyncio.create_task(tick(2))")
+    terminal.send("half ty")
+    terminal.wait_for(r"^tick 2\nIn \[4\]: half ty$")
+    terminal.ctrl("c")
+    leave(terminal, modes, "^the script goes on; total is 42$")
+
+
+def test_in_a_coroutine(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "in_a_coroutine.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    before = terminal.run("beats").removeprefix("Out[1]: ")
+    assert terminal.run("beats") == f"Out[2]: {before}"
+    assert terminal.run("await queue.get()") == "Out[3]: 'beat 1'"
+    # As many new beats as are waited for: that they come at all is what is tested.
+    assert terminal.run("while queue.qsize() < 20: await asyncio.sleep(0.01)") == ""
+    assert terminal.run(f"beats > {before}") == "Out[5]: True"
+    leave(terminal, modes, r"^the host goes on: [1-9]\d* beats since you left$")
+
+
+def test_worker_thread(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "worker_thread.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert terminal.run("threading.current_thread().name") == "Out[1]: 'shell'"
+    assert terminal.run("await asyncio.sleep(0.01, 'slept')") == "Out[2]: 'slept'"
+    # The cell ends because the main thread goes on.
+    terminal.run("seen = rounds")
+    terminal.run("while rounds < seen + 3: await asyncio.sleep(0.01)")
+    terminal.line("stop.set()")
+    terminal.wait_for(r"^main thread: stopped after \d+ rounds$")
+    leave(terminal, modes, "^main thread: the shell has ended$")

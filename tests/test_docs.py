@@ -1,0 +1,93 @@
+"""The documents say what the package does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs.make_policies import PAGE, ROOT, page, policies
+from ipyembed import LoopJuggler
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def name_of(path: Path) -> str:
+    return path.name
+
+
+def test_policies_are_described_as_they_are() -> None:
+    message = "docs/policies.md is stale; run: python docs/make_policies.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), message
+
+
+def test_readme_lists_each_policy_with_its_values() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (`[^|]+) \|", DOCUMENTS[0].read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert rows == [
+        (name, ", ".join(f"`{value}`" for value in values(trait))) for name, trait in policies()
+    ]
+
+
+def values(trait: Any) -> list[str]:
+    """The default first."""
+    others = [value for value in getattr(trait, "values", ()) if value != trait.default_value]
+    return [str(trait.default_value), *others]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_relative_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_policies_that_are_named_exist(path: Path) -> None:
+    named = set(re.findall(r"LoopJuggler\.([a-z]\w+)", path.read_text(encoding="utf-8")))
+    assert named <= set(LoopJuggler.class_trait_names(config=True))
+
+
+def test_each_message_of_a_raised_error_is_explained() -> None:
+    """By the longest fixed piece of its text."""
+    explained = squeeze((ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8"))
+    missing = [text for text in messages() if squeeze(text) not in explained]
+    assert not missing
+
+
+def messages() -> list[str]:
+    """What the package raises, warns of or prints, as far as it is written out there."""
+    found: list[str] = []
+    for path in sorted((ROOT / "ipyembed").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            if called in {
+                "RuntimeError",
+                "TraitError",
+                "print",
+                "warnings.warn",
+            } or called.endswith(("._say", "._say_once", ".exit_with", "KillEmbedded")):
+                found.extend(longest_piece(argument) for argument in node.args[:1])
+    return [text for text in found if len(text) > 20]
+
+
+def longest_piece(node: ast.expr) -> str:
+    """The longest constant part of a string or an f-string."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    texts = [
+        part.value
+        for part in parts
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    # Of a message that goes on with advice, the document quotes the beginning.
+    return max((text.split(";")[0] for text in texts), key=len, default="")
+
+
+def squeeze(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("`", "'")).strip()

@@ -1,0 +1,79 @@
+"""`import ipyembed` costs next to nothing: its names resolve lazily."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import ipyembed
+
+HEAVY = {"IPython", "prompt_toolkit", "asyncio", "traitlets", "pygments", "jedi", "sqlite3"}
+
+
+def printed_by(script: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["", "ipyembed.__version__", "dir(ipyembed)", "from ipyembed import __version__, __all__"],
+)
+def test_importing_it_imports_nothing_heavy(use: str) -> None:
+    script = (
+        f"import sys, ipyembed\n{use}\nprint(*sorted({{n.split('.')[0] for n in sys.modules}}))"
+    )
+    assert HEAVY.isdisjoint(printed_by(script).split())
+
+
+def test_importing_it_starts_no_thread_and_opens_nothing() -> None:
+    script = """if True:
+        import os, signal, sys, threading, _thread
+        def state():
+            return (_thread._count(), len(os.listdir('/dev/fd')), sys.excepthook,
+                    sys.displayhook, [signal.getsignal(n) for n in signal.valid_signals()])
+        state()
+        before = state()
+        import ipyembed
+        print(state() == before)
+    """
+    assert printed_by(script) == "True"
+
+
+@pytest.mark.parametrize("name", ipyembed.__all__)
+def test_every_public_name_resolves_alone(name: str) -> None:
+    """In a fresh interpreter: none needs another one to have been resolved first."""
+    script = f"""if True:
+        import ipyembed
+        value = ipyembed.{name}
+        from ipyembed import {name}
+        assert value is {name} is vars(ipyembed)['{name}']
+        print(getattr(value, '__name__', value))
+    """
+    assert printed_by(script) in (name, ipyembed.__version__)
+
+
+def test_star_import_and_dir() -> None:
+    script = "import ipyembed; from ipyembed import *; print(set(ipyembed.__all__) <= set(dir()))"
+    assert printed_by(script) == "True"
+    assert set(ipyembed.__all__) <= set(dir(ipyembed))
+    assert len(set(ipyembed.__all__)) == len(ipyembed.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'ipyembed' has no attribute 'embedd'"):
+        ipyembed.embedd  # noqa: B018
+    assert not hasattr(ipyembed, "_nothing")
+    with pytest.raises(ImportError, match="embedd"):
+        from ipyembed import embedd  # noqa: F401
+
+
+def test_submodules_are_reachable_as_usual() -> None:
+    script = "import ipyembed.juggler; print(ipyembed.juggler.LoopJuggler is ipyembed.LoopJuggler)"
+    assert printed_by(script) == "True"

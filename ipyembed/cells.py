@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import ExecutionResult
 
+from ipyembed.process_state import stream_attributes_preserved
+
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
@@ -162,29 +164,13 @@ class Cells:
 
     @contextmanager
     def _output_recorded(self) -> Iterator[None]:
-        """IPython (9.1 and later, private) keeps what cells print, for ``%notebook``.
-
-        It leaves a `write` on the streams for ever, and the wrong one if it is interrupted.
-        """
+        """IPython (9.1 and later, private) keeps what cells print, for ``%notebook``."""
         tee = getattr(self._shell, "_tee", None)
-        streams = [sys.stdout, sys.stderr]
-        kept = [
-            vars(stream).get("write") if hasattr(stream, "__dict__") else None for stream in streams
-        ]
-        try:
-            with ExitStack() as stack:
+        with stream_attributes_preserved(), ExitStack() as stack:
+            if tee is not None:
                 for channel in ("stdout", "stderr"):
-                    if tee is not None:
-                        stack.enter_context(tee(channel=channel))
-                yield
-        finally:
-            for stream, write in zip(streams, kept, strict=True):
-                if not hasattr(stream, "__dict__"):
-                    continue
-                if write is not None:
-                    vars(stream)["write"] = write
-                else:
-                    vars(stream).pop("write", None)
+                    stack.enter_context(tee(channel=channel))
+            yield
 
     def _failed(self, error: BaseException) -> ExecutionResult:
         """A cell that ended outside of IPython's own care, as by Ctrl-C in a bad moment."""

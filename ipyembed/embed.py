@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
 import inspect
 import sys
@@ -16,7 +15,7 @@ from IPython.terminal.ipapp import load_default_config
 from traitlets.config import Config
 
 from ipyembed.juggler import LoopJuggler
-from ipyembed.namespaces import Caller, CellModule
+from ipyembed.namespaces import Caller
 from ipyembed.process_state import hooks_preserved
 from ipyembed.shell import ThreadedInteractiveShellEmbed, location_of
 from ipyembed.slot import slot
@@ -131,7 +130,7 @@ def _shell(location: str, kwargs: dict[str, Any]) -> Iterator[ThreadedInteractiv
         try:
             yield shell
         finally:
-            _dispose(shell)
+            shell.dispose()
 
 
 def _settings(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -162,19 +161,3 @@ def _singleton_replaced() -> Iterator[None]:
         if saved is not None:
             for parent in type(saved)._walk_mro():
                 parent._instance = saved
-
-
-def _dispose(shell: ThreadedInteractiveShellEmbed) -> None:
-    """Do now what IPython would do at the interpreter's exit, and forget the shell.
-
-    Its namespaces are cleared in the course of this, so it gets empty ones: by now the caller's
-    are its own again only if the caller did not pass them to the constructor.
-    """
-    shell.user_ns = {}
-    shell.user_module = CellModule({"__name__": "__main__"})
-    history = shell.history_manager
-    shell.atexit_operations()
-    atexit.unregister(shell.atexit_operations)
-    thread = getattr(history, "save_thread", None)
-    if thread is not None and thread.is_alive():  # IPython before 9.5: the thread is left running
-        thread.stop()

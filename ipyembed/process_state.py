@@ -41,6 +41,24 @@ def hooks_preserved() -> Iterator[None]:
 
 
 @contextmanager
+def stream_attributes_preserved() -> Iterator[None]:
+    """Put back the attributes of the streams that IPython sets, and leaves, as it runs a cell."""
+    kept = [
+        (attributes, name, attributes.get(name, _MISSING))
+        for attributes in (getattr(stream, "__dict__", {}) for stream in (sys.stdout, sys.stderr))
+        for name in ("write", "softspace")
+    ]
+    try:
+        yield
+    finally:
+        for attributes, name, value in kept:
+            if value is not _MISSING:
+                attributes[name] = value
+            else:
+                attributes.pop(name, None)
+
+
+@contextmanager
 def signals_preserved() -> Iterator[None]:
     """Put back the handlers of all signals and the wakeup fd; off the main thread, nothing."""
     if threading.current_thread() is not threading.main_thread():

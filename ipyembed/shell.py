@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from prompt_toolkit.output import create_output
 from traitlets import default
 
 from ipyembed.attachment import Attachment
-from ipyembed.namespaces import Caller, names_of
+from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.slot import Opened, slot
 from ipyembed.terminal import is_terminal, modes_restored
@@ -84,7 +85,11 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("_init_location_id", location_of(sys._getframe(1)))
         with hooks_preserved():
-            super().__init__(**kwargs)
+            try:
+                super().__init__(**kwargs)
+            except BaseException:
+                self.dispose()
+                raise
 
     def init_builtins(self) -> None:
         """See `InteractiveShell`. Its names are in `builtins` while a cell runs, not for ever."""
@@ -168,6 +173,27 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
             finally:
                 attachment.detach()
 
+    def dispose(self) -> None:
+        """Do now what IPython would do at the interpreter's exit; nothing refers to the shell then.
+
+        Works on a shell whose constructor has failed, too. Its namespaces are cleared in the
+        course of this, so it gets empty ones: the present ones may be the caller's.
+        """
+        atexit.unregister(self.atexit_operations)
+        history = getattr(self, "history_manager", None)
+        if history is None:
+            return
+        self.user_ns = {}
+        self.user_module = CellModule({"__name__": "__main__"})
+        if hasattr(self, "displayhook"):
+            self.atexit_operations()
+        else:
+            history.end_session()
+            getattr(history, "close", _nothing)()
+        thread = getattr(history, "save_thread", None)
+        if thread is not None and thread.is_alive():  # not stopped by earlier IPythons of 9
+            thread.stop()
+
     def _greet(self, header: str) -> None:
         kept = self.banner2
         if header:
@@ -200,6 +226,10 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
                         self.ask_exit()
                 except KeyboardInterrupt:
                     print("\nKeyboardInterrupt")
+
+
+def _nothing() -> None:
+    pass
 
 
 def location_of(frame: Any) -> str:

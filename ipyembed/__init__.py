@@ -4,7 +4,7 @@ The prompt runs in a thread of its own; cells run on the thread that asked for t
 juggler turns the loops of that thread while the prompt waits. File by file:
 
 =====================  ===========================================================================
-``embed``              `embed()`, `embed_async()`: the ways into a shell from a program
+``embedding``          `embed()`, `embed_async()`: the ways into a shell from a program
 ``extension``          ``%load_ext ipyembed`` on a running IPython
 ``app``                the ``ipyembed`` command
 ``shell``              the two shell classes, wiring only
@@ -36,14 +36,14 @@ from typing import TYPE_CHECKING, Any
 from ipyembed._version import __version__
 
 if TYPE_CHECKING:
-    from ipyembed.embed import embed, embed_async
+    from ipyembed.embedding import embed, embed_async
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
     from ipyembed.juggler import LoopJuggler
     from ipyembed.shell import ThreadedInteractiveShell, ThreadedInteractiveShellEmbed
 
 _HOME = {
-    "embed": "ipyembed.embed",
-    "embed_async": "ipyembed.embed",
+    "embed": "ipyembed.embedding",
+    "embed_async": "ipyembed.embedding",
     "load_ipython_extension": "ipyembed.extension",
     "unload_ipython_extension": "ipyembed.extension",
     "LoopJuggler": "ipyembed.juggler",

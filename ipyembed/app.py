@@ -42,8 +42,9 @@ class InstallProfileApp(Application):
         name = self.extra_args[0] if self.extra_args else "ipyembed"
         if not name.replace("-", "_").isidentifier():
             self.exit_with(f"{name!r} is no name for a profile; use letters, digits, _ and -")
-        path = install_profile(name, self.ipython_dir)
-        print(f"{path}: written; start it with: ipython --profile={name}")
+        path, is_new = install_profile(name, self.ipython_dir)
+        what = "written" if is_new else "has it already, nothing changed"
+        print(f"{path}: {what}; start it with: ipython --profile={name}")
 
     def exit_with(self, message: str) -> None:
         """Say what was wrong with the command line and end with exit code 2."""
@@ -51,10 +52,10 @@ class InstallProfileApp(Application):
         self.exit(2)
 
 
-def install_profile(name: str, ipython_dir: str) -> Path:
-    """Make IPython's profile `name` use our shell; returns the configuration file's path.
+def install_profile(name: str, ipython_dir: str) -> tuple[Path, bool]:
+    """Make IPython's profile `name` use our shell.
 
-    An existing file is kept, and the line added at its end unless it is there.
+    Returns the configuration file's path, and whether it was changed. An existing file is kept, and the line added at its end unless it is there.
     """
     try:
         profile = ProfileDir.find_profile_dir_by_name(ipython_dir, name)
@@ -62,10 +63,11 @@ def install_profile(name: str, ipython_dir: str) -> Path:
         profile = ProfileDir.create_profile_dir_by_name(ipython_dir, name)
     path = Path(profile.location) / "ipython_config.py"
     text = path.read_text(encoding="utf-8") if path.exists() else "c = get_config()  # noqa\n"
-    if SHELL_LINE not in text.splitlines():
-        comment = "# The prompt runs in a thread of its own (pip install ipyembed)."
-        path.write_text(f"{text.rstrip()}\n\n{comment}\n{SHELL_LINE}\n", encoding="utf-8")
-    return path
+    if SHELL_LINE in text.splitlines():
+        return path, False
+    comment = "# The prompt runs in a thread of its own (ipyembed)."
+    path.write_text(f"{text.rstrip()}\n\n{comment}\n{SHELL_LINE}\n", encoding="utf-8")
+    return path, True
 
 
 class IPyEmbedApp(TerminalIPythonApp):
@@ -73,7 +75,10 @@ class IPyEmbedApp(TerminalIPythonApp):
 
     name = "ipyembed"
     version = __version__
-    description = TerminalIPythonApp.description
+    description = """IPython with its prompt in a thread of its own: asyncio tasks go on while you type.
+
+    Takes the arguments of ipython, reads its profiles, and runs scripts as it does; the policies
+    of the prompt and its loops are those of LoopJuggler in --help-all."""
     # The user's IPython profiles are ours.
     config_file_name = Unicode("ipython_config.py")
 

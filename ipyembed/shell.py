@@ -56,6 +56,8 @@ class ThreadedInteractiveShell(_TerminalOfNow):
     Cells run on the thread that made the shell. The shell has an asyncio loop of its own.
     """
 
+    attachment: Attachment | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.attachment = Attachment(self)
@@ -63,16 +65,21 @@ class ThreadedInteractiveShell(_TerminalOfNow):
     def mainloop(self) -> None:
         """See `TerminalInteractiveShell`; may be called once."""
         with slot.hold("the shell of the command line") as opened:
-            opened.cells = self.attachment.cells
+            if self.attachment is not None:
+                opened.cells = self.attachment.cells
             try:
                 super().mainloop()
             finally:
-                self.attachment.detach()
+                self._detach()
 
     def atexit_operations(self) -> None:
         """See `InteractiveShell`."""
-        self.attachment.detach()
+        self._detach()
         super().atexit_operations()
+
+    def _detach(self) -> None:
+        if self.attachment is not None:  # the constructor may have failed
+            self.attachment.detach()
 
 
 class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):

@@ -159,6 +159,7 @@ class Terminal:
                 except KeyboardInterrupt:
                     answer = interrupt or ""
                 except EOFError:
+                    print()
                     if default is None:
                         raise
                     answer = default

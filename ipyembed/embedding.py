@@ -1,8 +1,13 @@
-"""`embed()` and `embed_async()`: the ways into a shell from a program."""
+"""`embed()` and `embed_async()`: the ways into a shell from a program.
+
+The module is not named after the function: importing a submodule sets it as an attribute of the
+package, where it would hide the function.
+"""
 
 from __future__ import annotations
 
 import copy
+import difflib
 import inspect
 import sys
 from collections.abc import Coroutine, Iterator
@@ -52,6 +57,8 @@ def embed(
     ------
     TraitError
         A policy or setting has a value that does not exist.
+    TypeError
+        There is no such policy, setting or argument.
     RuntimeError
         The policy `embed_in_running_loop` forbids it, or another shell's prompt is up on this
         thread.
@@ -142,10 +149,22 @@ def _settings(kwargs: dict[str, Any]) -> dict[str, Any]:
     if using is not None:
         config.TerminalInteractiveShell.loop_runner = using
         config.TerminalInteractiveShell.autoawait = using != "sync"
-    for name in LoopJuggler.class_trait_names(config=True):
+    policies = LoopJuggler.class_trait_names(config=True)
+    for name in policies:
         if name in settings:
             config.LoopJuggler[name] = settings.pop(name)
+    _check_names(settings, policies)
     return {**settings, "config": config}
+
+
+def _check_names(settings: dict[str, Any], policies: list[str]) -> None:
+    """Raises TypeError for a setting that does not exist; traitlets ignores it."""
+    shell = ThreadedInteractiveShellEmbed
+    known = {*shell.class_trait_names(), *inspect.signature(InteractiveShell.__init__).parameters}
+    for name in settings.keys() - known:
+        near = difflib.get_close_matches(name, [*policies, *known, "using", "header"], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the policies are: {', '.join(policies)}"
+        raise TypeError(f"embed() got an unknown argument {name!r}; {hint}")
 
 
 @contextmanager

@@ -55,7 +55,8 @@ class InstallProfileApp(Application):
 def install_profile(name: str, ipython_dir: str) -> tuple[Path, bool]:
     """Make IPython's profile `name` use our shell.
 
-    Returns the configuration file's path, and whether it was changed. An existing file is kept, and the line added at its end unless it is there.
+    Returns the configuration file's path, and whether it was changed. An existing file is kept,
+    and the line added at its end unless it is there.
     """
     try:
         profile = ProfileDir.find_profile_dir_by_name(ipython_dir, name)
@@ -75,7 +76,7 @@ class IPyEmbedApp(TerminalIPythonApp):
 
     name = "ipyembed"
     version = __version__
-    description = """IPython with its prompt in a thread of its own: asyncio tasks go on while you type.
+    description = """IPython with its prompt in a thread: asyncio tasks go on while you type.
 
     Takes the arguments of ipython, reads its profiles, and runs scripts as it does; the policies
     of the prompt and its loops are those of LoopJuggler in --help-all."""

@@ -112,7 +112,8 @@ class Attachment:
         """The next cell; blocks, while the juggler turns what the policies say.
 
         Raises EOFError at Ctrl-D and at the end of the input. An interrupt from outside that
-        nobody handles takes the line back and asks again.
+        nobody handles takes the line back and asks again; a cell that was entered while the eval
+        thread was stuck is put into the new line, neither run nor lost.
         """
         while True:
             with modes_restored(), streams_kept():
@@ -120,7 +121,9 @@ class Attachment:
                 try:
                     return self.juggler.wait(question)
                 except KeyboardInterrupt:
-                    question.withdraw_and_wait()
+                    if question.withdraw_and_wait() and question.answer.exception() is None:
+                        shell: Any = self.shell  # IPython declares it as None
+                        shell.rl_next_input = question.answer.result()
                 except BaseException:
                     question.withdraw_and_wait()
                     raise

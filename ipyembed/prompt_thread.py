@@ -62,6 +62,7 @@ class Question(Generic[T]):
         self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
     ) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(turn, ask))
+        self._task.add_done_callback(self._ended_in_prompt_thread)
 
     async def _run(self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]) -> None:
         try:
@@ -73,6 +74,10 @@ class Question(Generic[T]):
             self.answer.set_exception(error)
         else:
             self.answer.set_result(result)
+
+    def _ended_in_prompt_thread(self, task: asyncio.Task[None]) -> None:
+        if not self.answer.done():  # a task that is cancelled before its first step never runs
+            self.answer.set_exception(asyncio.CancelledError())
 
     def withdraw_threadsafe(self) -> None:
         """Take the question back, from any thread; `answer` is done once it is gone."""

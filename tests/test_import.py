@@ -32,6 +32,12 @@ def test_importing_it_imports_nothing_heavy(use: str) -> None:
     assert HEAVY.isdisjoint(printed_by(script).split())
 
 
+def test_importing_it_imports_no_other_module_at_all() -> None:
+    """Not even `typing`, which takes longer than the 3 ms that an import may cost."""
+    script = "import sys; m = {*sys.modules}; import ipyembed; print(*sorted({*sys.modules} - m))"
+    assert set(printed_by(script).split()) <= {"__future__", "ipyembed", "ipyembed._version"}
+
+
 def test_importing_it_starts_no_thread_and_opens_nothing() -> None:
     script = """if True:
         import os, signal, sys, threading, _thread

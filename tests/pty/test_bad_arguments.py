@@ -70,7 +70,10 @@ def test_bad_arguments_name_the_allowed_values_and_leave_the_terminal_alone(
         for name in named:
             assert name in refusal, (arguments, refusal)
     assert text.count("as before: True") == len(BAD) + len(IPYTHONS)
-    assert b"\x1b" not in terminal.transcript.split(b"IPython ")[0]
+    # No question was asked: no bracketed paste, no query for the cursor's position.
+    untouched = terminal.transcript.split(b"IPython ")[0]
+    assert b"\x1b[?2004h" not in untouched
+    assert b"\x1b[6n" not in untouched
     assert terminal.run("await asyncio.sleep(0, 'works')") == "Out[1]: 'works'"
     terminal.line("exit")
     assert terminal.wait_exit() == 0

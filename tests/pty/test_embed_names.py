@@ -25,8 +25,7 @@ NESTED_SCOPES = [
     ("def fact(n): return 1 if n < 2 else n * fact(n - 1)\n\nfact(5)", "120"),
     ("class C:\n    def get(self): return local, in_module\n\nC().get()",
      "('local', 'in module')"),
-    ("def count():\n    n = 0\n    def more():\n        nonlocal n; n += 1; return n\n"
-     + "    return more(), more()\n\ncount()", "(1, 2)"),
+    ("def f():\n    n = 0\n    def g():\n        nonlocal n; n += 1\n    g(); return n\n\nf()", "1"),
     ("sorted(n for n in locals() if n in ('local', 'shared', 'made'))",
      "['local', 'made', 'shared']"),
     ("sorted({'local', 'shared', 'made'} & set(dir()))", "['local', 'made', 'shared']"),
@@ -60,6 +59,7 @@ def test_nested_scopes_see_the_names_of_a_function_and_its_module(spawn: Spawn) 
     assert terminal.run("%time local").endswith(": 'local'")
     assert terminal.run("!echo {local} $shared") == "local shared"
     assert "local" in terminal.run("%who str")
+    terminal.run("%config IPCompleter.use_jedi = False")  # its caches take seconds the first time
     terminal.send("print(loc\t")
     terminal.wait_for(r"print\(local(s|$)")
 

@@ -30,11 +30,11 @@ Names resolve lazily: importing this package imports neither IPython nor asyncio
 that never opens a shell pays nothing for being able to.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from ipyembed._version import __version__
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would cost milliseconds
 if TYPE_CHECKING:
     from ipyembed.embedding import embed, embed_async
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
@@ -63,7 +63,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     try:
         home = _HOME[name]
     except KeyError:

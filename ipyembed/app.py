@@ -42,7 +42,11 @@ class InstallProfileApp(Application):
         name = self.extra_args[0] if self.extra_args else "ipyembed"
         if not name.replace("-", "_").isidentifier():
             self.exit_with(f"{name!r} is no name for a profile; use letters, digits, _ and -")
-        path, is_new = install_profile(name, self.ipython_dir)
+        try:
+            path, is_new = install_profile(name, self.ipython_dir)
+        except OSError as error:
+            self.exit_with(f"the profile could not be written: {error}")
+            return
         what = "written" if is_new else "has it already, nothing changed"
         print(f"{path}: {what}; start it with: ipython --profile={name}")
 

@@ -125,12 +125,15 @@ class _CellLocals(dict[str, Any]):
         self._hidden = hidden
         self._copied: set[str] = set()
         self._deleted: set[str] = set()
+        self._taken = {name for name in names if _IPYTHONS.fullmatch(name)}  # as by gettext
         self.others: Callable[[str], Any] | None = None
         """Where other names are looked up; raises KeyError. None: nowhere."""
         self.refresh()
 
     def _is_ipythons(self, name: str) -> bool:
-        return name in self._hidden or _IPYTHONS.fullmatch(name) is not None
+        if name in self._hidden:
+            return True
+        return name not in self._taken and _IPYTHONS.fullmatch(name) is not None
 
     def refresh(self) -> None:
         """Copy the caller's names anew."""

@@ -109,7 +109,9 @@ class Terminal:
         the end of the input.
         """
         shell = self.shell
-        default, shell.rl_next_input = shell.rl_next_input or "", None
+        default = shell.rl_next_input or ""
+        if default:
+            shell.rl_next_input = None
         session = shell.pt_app
         if session is None or self.is_plain:
             first = _text(shell.prompts.in_prompt_tokens())

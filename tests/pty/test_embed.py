@@ -266,3 +266,27 @@ def test_an_embed_in_a_cell_of_another(spawn: Spawn) -> None:
     terminal.wait_for("^mine is changed")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored()
+
+
+def test_an_embed_typed_at_the_prompt_of_ipython(spawn: Spawn) -> None:
+    terminal = spawn.ipython()
+    terminal.run("import ipyembed; kept = 'kept'; shell = get_ipython(); history = In")
+    terminal.run("6 * 7")
+    terminal.line("ipyembed.embed(display_banner=False)")
+    terminal.prompt(1)
+    assert terminal.run("kept, (lambda: kept)(), get_ipython() is shell") == (
+        "Out[1]: ('kept', 'kept', False)"
+    )
+    assert terminal.run("added = 1; kept = 'changed'; len(In), In is history") == (
+        "Out[2]: (3, False)"
+    )
+    terminal.line("exit")
+    terminal.prompt(4)
+    assert terminal.run("kept, added, get_ipython() is shell") == "Out[4]: ('changed', 1, True)"
+    assert terminal.run("len(In), In is history, Out[2], sorted(Out)") == (
+        "Out[5]: (6, True, 42, [2, 4])"
+    )
+    assert terminal.run("_, __, _5 is _, _i5 == In[5]").startswith("Out[6]: ((6, True, 42, [2, 4])")
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()

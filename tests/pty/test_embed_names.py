@@ -25,7 +25,7 @@ NESTED_SCOPES = [
     ("def fact(n): return 1 if n < 2 else n * fact(n - 1)\n\nfact(5)", "120"),
     ("class C:\n    def get(self): return local, in_module\n\nC().get()",
      "('local', 'in module')"),
-    ("def f():\n    n = 0\n    def g():\n        nonlocal n; n += 1\n    g(); return n\n\nf()", "1"),
+    ("def f():\n    n = 0\n    def g():\n        nonlocal n; n = 1\n    g(); return n\n\nf()", "1"),
     ("sorted(n for n in locals() if n in ('local', 'shared', 'made'))",
      "['local', 'made', 'shared']"),
     ("sorted({'local', 'shared', 'made'} & set(dir()))", "['local', 'made', 'shared']"),

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyembed.cells import Cells
@@ -25,9 +25,9 @@ from ipyembed.completion import EvalThreadCompleter
 from ipyembed.hosts import AsyncioHost
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
-from ipyembed.output import streams_kept
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.terminal import Terminal, modes_restored
+from ipyembed.watchdog import Watch
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -116,27 +116,23 @@ class Attachment:
         thread was stuck is put into the new line, neither run nor lost.
         """
         while True:
-            with modes_restored(), streams_kept():
-                question = self._ask_cell(self.juggler.watch())
+            with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
                 try:
                     return self.juggler.wait(question)
                 except KeyboardInterrupt:
                     if question.withdraw_and_wait() and question.answer.exception() is None:
                         shell: Any = self.shell  # IPython declares it as None
                         shell.rl_next_input = question.answer.result()
-                except BaseException:
-                    question.withdraw_and_wait()
-                    raise
             print()
 
     async def prompt_for_code_async(self, host: AsyncioHost) -> str:
         """The same, awaiting. Raises CancelledError once the prompt is gone."""
-        with modes_restored(), streams_kept():
-            return await host.wait(self._ask_cell(host.watch()))
+        with modes_restored(), self._asking_cell(host.watch()) as question:
+            return await host.wait(question)
 
-    def _ask_cell(self, watch: Any) -> Question[str]:
+    def _asking_cell(self, watch: Watch | None) -> AbstractContextManager[Question[str]]:
         options = {"completer": self._completer} if self._completer else {}
-        return self.terminal.ask_cell(self.juggler.output, watch, **options)
+        return self.terminal.asking_cell(self.juggler.output, watch, **options)
 
     def ask_yes_no(
         self, prompt: str, default: str | None = None, interrupt: str | None = None
@@ -144,8 +140,8 @@ class Attachment:
         """As IPython's; asked on the prompt thread."""
         if self.shell.quiet:
             return True
-        with modes_restored():
-            return self.juggler.wait(self.terminal.ask_yes_no(prompt, default, interrupt))
+        with modes_restored(), self.terminal.asking_yes_no(prompt, default, interrupt) as question:
+            return self.juggler.wait(question)
 
     async def ask_yes_no_async(
         self, host: AsyncioHost, prompt: str, default: str | None, interrupt: str | None
@@ -153,8 +149,8 @@ class Attachment:
         """The same, awaiting."""
         if self.shell.quiet:
             return True
-        with modes_restored():
-            return await host.wait(self.terminal.ask_yes_no(prompt, default, interrupt))
+        with modes_restored(), self.terminal.asking_yes_no(prompt, default, interrupt) as question:
+            return await host.wait(question)
 
     @property
     def eval_thread(self) -> threading.Thread:

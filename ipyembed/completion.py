@@ -62,7 +62,7 @@ class EvalThreadCompleter(Completer):
         # IPython's completer patches stdout above the prompt of the current AppSession, which is
         # a context variable of the prompt thread.
         context = contextvars.copy_context()
-        return self._juggler.call_in_eval_thread(
+        return self._juggler.complete_in_eval_thread(
             lambda: context.run(
                 lambda: list(self._completer.get_completions(document, complete_event))
             )

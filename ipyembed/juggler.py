@@ -93,7 +93,7 @@ class LoopJuggler(Configurable):
     ).tag(config=True)
 
     completion_timeout = Float(
-        2.0,
+        5.0,
         help="""Seconds after which completions that have not come are given up.""",
     ).tag(config=True)
 
@@ -138,6 +138,7 @@ class LoopJuggler(Configurable):
         self._calls = EvalCalls()
         self._helper: LoopThread | None = None
         self._said: set[str] = set()
+        self._completion: Future[Any] | None = None
 
     def check_may_block(self) -> None:
         """Raises RuntimeError where a blocking shell may not be opened here."""
@@ -206,7 +207,16 @@ class LoopJuggler(Configurable):
         """The same for a loop that somebody else turns on the eval thread."""
         ident = self.eval_thread.ident
         assert ident is not None
-        return Watch(ident, self.stuck_after, loop.call_soon_threadsafe, loop)
+        return Watch(ident, self.stuck_after, loop.call_soon_threadsafe, loop, self._is_completing)
+
+    def complete_in_eval_thread(self, complete: Callable[[], T]) -> Future[T]:
+        """As `call_in_eval_thread`, but the eval thread does not count as stuck while it runs."""
+        completion = self.call_in_eval_thread(complete)
+        self._completion = completion
+        return completion
+
+    def _is_completing(self) -> bool:
+        return self._completion is not None and self._completion.running()
 
     def call_in_eval_thread(self, function: Callable[[], T]) -> Future[T]:
         """Have `function` called on the eval thread, when that next waits; from any thread.

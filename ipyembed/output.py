@@ -12,8 +12,8 @@ import contextvars
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
@@ -22,21 +22,31 @@ PAUSE_BETWEEN_WRITES = 0.02
 """Seconds in which lines are gathered before the prompt is drawn again."""
 
 
-@asynccontextmanager
-async def above_prompt(policy: str) -> AsyncIterator[None]:
-    """Catch what is printed while the prompt of the current AppSession is up.
+@contextmanager
+def above_prompt(policy: str, context: contextvars.Context) -> Iterator[None]:
+    """Catch what is printed while a prompt is up. Runs on the eval thread, around the prompt.
 
-    Runs on the prompt thread, inside the prompt's AppSession. `policy` is that of the trait
-    `LoopJuggler.output`.
+    `policy` is that of the trait `LoopJuggler.output`; `context` is one in which the prompt's
+    AppSession is current. The streams are replaced before the prompt is drawn and are back before
+    the cell begins, on the thread on which that happens: so no line of that thread is torn.
     """
     if policy == "off":
         yield
         return
-    with _Proxy(sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True) as proxy:
+    proxy = context.run(_Proxy, sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True)
+    try:
         with _streams_replaced(cast("TextIO", proxy)):
             yield
-    # The proxy's thread has handed its last lines to this loop; let them be written before the
-    # prompt counts as answered, so that they cannot come after the cell's first output.
+    finally:
+        proxy.close()
+
+
+async def drained() -> None:
+    """Wait until what the proxy has handed to the prompt loop is written.
+
+    Runs on the prompt thread, when the prompt has ended: it would come after the cell's first
+    output otherwise.
+    """
     for _ in range(3):
         await asyncio.sleep(0)
 
@@ -71,10 +81,11 @@ def _streams_replaced(proxy: TextIO) -> Iterator[None]:
         for handler, stream in zip(handlers, streams, strict=True):
             if handler.stream is proxy:
                 handler.setStream(stream)
-        # Who replaced the streams meanwhile keeps his replacement.
-        if sys.stdout is proxy:
+        # Who replaced the streams meanwhile keeps his replacement; but IPython's completer puts
+        # a proxy there for a moment, on the prompt thread by policy, and may put back ours late.
+        if isinstance(sys.stdout, StdoutProxy):
             sys.stdout = stdout
-        if sys.stderr is proxy:
+        if isinstance(sys.stderr, StdoutProxy):
             sys.stderr = stderr
 
 
@@ -88,20 +99,3 @@ def _handlers() -> Iterator[logging.StreamHandler[Any]]:
                 # logging.lastResort and its like look sys.stderr up themselves
                 if "stream" in handler.__dict__:
                     yield handler
-
-
-@contextmanager
-def streams_kept() -> Iterator[None]:
-    """Put `sys.stdout` and `sys.stderr` back if a proxy of prompt_toolkit's is left in them.
-
-    IPython's completer puts one in for a moment, on the eval thread; if the prompt ends in that
-    moment, each of the two puts back what it found. Runs on the eval thread, around the prompt.
-    """
-    stdout, stderr = sys.stdout, sys.stderr
-    try:
-        yield
-    finally:
-        if isinstance(sys.stdout, StdoutProxy):
-            sys.stdout = stdout
-        if isinstance(sys.stderr, StdoutProxy):
-            sys.stderr = stderr

@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Generic, Self, TypeVar
 
 from ipyembed.loop_thread import LoopThread
@@ -53,10 +55,11 @@ class Question(Generic[T]):
         loop: asyncio.AbstractEventLoop,
         turn: asyncio.Lock,
         ask: Callable[[], Coroutine[Any, Any, T]],
+        context: contextvars.Context | None = None,
     ) -> None:
         """Begin to ask, from any thread."""
         self._loop = loop
-        loop.call_soon_threadsafe(self._start_in_prompt_thread, turn, ask)
+        loop.call_soon_threadsafe(self._start_in_prompt_thread, turn, ask, context=context)
 
     def _start_in_prompt_thread(
         self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
@@ -147,10 +150,14 @@ class PromptThread:
             if self._holders == 0:
                 self._stop()
 
-    def ask(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> Question[T]:
+    def ask(
+        self,
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        context: contextvars.Context | None = None,
+    ) -> Question[T]:
         """Run the coroutine that `ask()` makes on the prompt thread; from any thread.
 
-        The coroutine sees the context variables of the caller.
+        It sees the context variables of `context`, or else of the caller.
         """
         question: Question[T] = Question()
         with self._lock:
@@ -160,8 +167,22 @@ class PromptThread:
                 atexit.register(self._withdraw_all)
         self._questions.add(question)
         question.answer.add_done_callback(lambda _: self._questions.discard(question))
-        question.start(self._running.loop, self._turn, ask)
+        question.start(self._running.loop, self._turn, ask, context)
         return question
+
+    @contextmanager
+    def asking(
+        self,
+        ask: Callable[[], Coroutine[Any, Any, T]],
+        context: contextvars.Context | None = None,
+    ) -> Iterator[Question[T]]:
+        """As `ask`; a question that is still open at the end of the block is taken back."""
+        question = self.ask(ask, context)
+        try:
+            yield question
+        finally:
+            if not question.answer.done():
+                question.withdraw_and_wait()
 
     def _stop(self) -> None:
         # A completer or a Prompts class of the user's may hold the thread; then it is left behind.

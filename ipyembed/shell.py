@@ -196,10 +196,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
             self.atexit_operations()
         else:
             history.end_session()
-            getattr(history, "close", _nothing)()
-        thread = getattr(history, "save_thread", None)
-        if thread is not None and thread.is_alive():  # not stopped by earlier IPythons of 9
-            thread.stop()
+        _close_history(history)
 
     def _greet(self, header: str) -> None:
         kept = self.banner2
@@ -235,8 +232,17 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
                     print("\nKeyboardInterrupt")
 
 
-def _nothing() -> None:
-    pass
+def _close_history(history: Any) -> None:
+    """End the history's thread and its connection; IPython before 9.10 leaves both."""
+    if hasattr(history, "close"):
+        history.close()
+        return
+    thread = getattr(history, "save_thread", None)
+    if thread is not None and thread.is_alive():
+        thread.stop()
+        atexit.unregister(thread.stop)
+    if hasattr(history.db, "close"):  # a stand-in where the history is off
+        history.db.close()
 
 
 def location_of(frame: Any) -> str:

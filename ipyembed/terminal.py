@@ -1,6 +1,6 @@
 """What is asked on the terminal: a cell, a yes or no; with prompt_toolkit or without.
 
-Each ``ask_…`` returns a `Question` of the prompt thread. Where input is no terminal, or the user
+Each ``asking_…`` yields a `Question` of the prompt thread. Where input is no terminal, or the user
 wants the simple prompt, lines are read without prompt_toolkit: a blocking read cannot be taken
 back, so it happens in a short-lived thread, and a read whose question was withdrawn serves the
 next one instead of swallowing a line.
@@ -9,17 +9,19 @@ next one instead of swallowing a line.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
-from ipyembed.output import above_prompt
+from ipyembed.output import above_prompt, drained
 from ipyembed.prompt_thread import Question, prompt_thread
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
     from ipyembed.watchdog import Watch
+
+
+T = TypeVar("T")
 
 
 def is_terminal() -> bool:
@@ -101,12 +106,15 @@ class Terminal:
         """Whether lines are read without prompt_toolkit."""
         return bool(self.shell.simple_prompt) or self.shell.pt_app is None or not is_terminal()
 
-    def ask_cell(self, output: str, watch: Watch | None, **options: Any) -> Question[str]:
-        """Ask for a cell. Call on the eval thread: making a prompt calls the user's `Prompts`.
+    @contextmanager
+    def asking_cell(
+        self, output: str, watch: Watch | None, **options: Any
+    ) -> Iterator[Question[str]]:
+        """Ask for a cell; for the time of the block, others' output lands above the prompt.
 
-        `output` is the policy of that name; `watch` runs beside the prompt; `options` are
-        prompt_toolkit's, over those of the shell. The answer ends with EOFError at Ctrl-D and at
-        the end of the input.
+        Use on the eval thread: making a prompt calls the user's `Prompts`. `output` is the policy
+        of that name; `watch` runs beside the prompt; `options` are prompt_toolkit's, over those
+        of the shell. The answer ends with EOFError at Ctrl-D and at the end of the input.
         """
         shell = self.shell
         default = shell.rl_next_input or ""
@@ -116,22 +124,24 @@ class Terminal:
         if session is None or self.is_plain:
             first = _text(shell.prompts.in_prompt_tokens())
             rest = _text(shell.prompts.continuation_prompt_tokens())
-            return prompt_thread.ask(lambda: self._read_cell(first, rest))
+            with prompt_thread.asking(lambda: self._read_cell(first, rest)) as question:
+                yield question
+            return
         # IPython 9.0 to 9.18: private, but all of the prompt's looks come from there.
         options = {**shell._extra_prompt_options(), **options}
 
         async def prompt() -> str:
-            with create_app_session(session.app.input, session.app.output):
-                async with above_prompt(output):
-                    watching = asyncio.create_task(watch.run()) if watch else None
-                    try:
-                        text: str = await session.prompt_async(default=default, **options)
-                    finally:
-                        if watching:
-                            watching.cancel()
-                return text
+            watching = asyncio.create_task(watch.run()) if watch else None
+            try:
+                text: str = await session.prompt_async(default=default, **options)
+            finally:
+                if watching:
+                    watching.cancel()
+                await drained()
+            return text
 
-        return prompt_thread.ask(prompt)
+        with _asking(session.app, output, prompt) as question:
+            yield question
 
     async def _read_cell(self, first: str, rest: str) -> str:
         lines: list[str] = []
@@ -145,40 +155,58 @@ class Terminal:
             if self.shell.check_complete("\n".join(lines))[0] != "incomplete":
                 return "\n".join(lines)
 
-    def ask_yes_no(self, prompt: str, default: str | None, interrupt: str | None) -> Question[bool]:
+    @contextmanager
+    def asking_yes_no(
+        self, prompt: str, default: str | None, interrupt: str | None
+    ) -> Iterator[Question[bool]]:
         """As IPython's `ask_yes_no`, asked on the prompt thread."""
         session = self.shell.pt_app
         if session is None or self.is_plain:
-            read: Callable[[str], Coroutine[Any, Any, str]] = _line_reader.read_line
-        else:
-            read = _short_question(session.app)
+            read = partial(_line_reader.read_line, prompt + " ")
+            with prompt_thread.asking(partial(_yes_or_no, read, default, interrupt)) as question:
+                yield question
+            return
 
-        async def ask() -> bool:
-            answers = {"y": True, "yes": True, "n": False, "no": False}
-            while True:
-                try:
-                    answer = (await read(prompt + " ")).strip().lower() or default or ""
-                except KeyboardInterrupt:
-                    answer = interrupt or ""
-                except EOFError:
-                    print()
-                    if default is None:
-                        raise
-                    answer = default
-                if answer in answers:
-                    return answers[answer]
+        def ask() -> Coroutine[Any, Any, bool]:
+            # Made in the question's AppSession, so it reads and writes where the prompt does.
+            short: PromptSession[str] = PromptSession()
+            return _yes_or_no(partial(short.prompt_async, prompt + " "), default, interrupt)
 
-        return prompt_thread.ask(ask)
+        with _asking(session.app, "sys", ask) as question:
+            yield question
 
 
-def _short_question(app: Application[str]) -> Callable[[str], Coroutine[Any, Any, str]]:
-    async def read(prompt: str) -> str:
-        with create_app_session(app.input, app.output):
-            session: PromptSession[str] = PromptSession()
-            async with above_prompt("sys"):
-                return await session.prompt_async(prompt)
+async def _yes_or_no(
+    read: Callable[[], Coroutine[Any, Any, str]], default: str | None, interrupt: str | None
+) -> bool:
+    answers = {"y": True, "yes": True, "n": False, "no": False}
+    while True:
+        try:
+            answer = (await read()).strip().lower() or default or ""
+        except KeyboardInterrupt:
+            answer = interrupt or ""
+        except EOFError:
+            print()
+            if default is None:
+                raise
+            answer = default
+        if answer in answers:
+            return answers[answer]
 
-    return read
+
+@contextmanager
+def _asking(
+    app: Application[str], output: str, ask: Callable[[], Coroutine[Any, Any, T]]
+) -> Iterator[Question[T]]:
+    """Ask in an AppSession of its own, on the terminal of `app`."""
+    context = contextvars.copy_context()
+    app_session = create_app_session(app.input, app.output)
+    context.run(app_session.__enter__)
+    try:
+        with above_prompt(output, context), prompt_thread.asking(ask, context) as question:
+            yield question
+    finally:
+        context.run(app_session.__exit__, None, None, None)
 
 
 def _text(tokens: list[tuple[Any, str]]) -> str:

@@ -38,6 +38,8 @@ class Watch:
     """Has the eval thread's loop run a callback."""
     loop: asyncio.AbstractEventLoop | None = None
     """The loop that the eval thread turns, to name the task that it is in."""
+    is_excused: Callable[[], bool] = lambda: False
+    """Whether the eval thread is at work for the prompt itself (a completion)."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -49,7 +51,7 @@ class Watch:
             except RuntimeError:  # the loop is closed: nothing left to watch
                 return
             await asyncio.sleep(self.stuck_after)
-            if beat.is_back:
+            if beat.is_back or self.is_excused():
                 continue
             await self._say(
                 f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "

@@ -105,7 +105,8 @@ def test_sync_cells_outside_by_default(spawn: Spawn) -> None:
     terminal.run("%config LoopJuggler.sync_cells = 'inside'")
     terminal.run("task = asyncio.create_task(asyncio.sleep(0.01, 'made'))")
     assert terminal.run("await task").endswith("'made'")
-    assert "cannot be called from a running event loop" in terminal.run("asyncio.run(asyncio.sleep(0))")
+    out = terminal.run("asyncio.run(asyncio.sleep(0))")
+    assert "cannot be called from a running event loop" in out
     assert terminal.run("get_ipython().run_cell('6*7').result").endswith("42")
     terminal.run("%config LoopJuggler.sync_cells = 'outside'")
     assert terminal.run("asyncio.run(asyncio.sleep(0.01, 'own run'))").endswith("'own run'")

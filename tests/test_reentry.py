@@ -118,9 +118,9 @@ def test_state_is_put_back(run: Callable[[Main], None]) -> None:
         hooks = sys.get_asyncgen_hooks()
         origin = sys.get_coroutine_origin_tracking_depth()
         nested(asyncio.sleep(0.01))
-        assert asyncio.get_running_loop() is loop
-        assert loop.is_running()
         assert loop._thread_id == threading.get_ident()
+        assert loop.is_running()
+        assert asyncio.get_running_loop() is loop
         assert sys.get_asyncgen_hooks() == hooks
         assert sys.get_coroutine_origin_tracking_depth() == origin
 

@@ -1,0 +1,124 @@
+"""The GUI loop as asyncio's wait.
+
+asyncio spends its idle time in `loop._selector.select(timeout)`. A stand-in for that selector runs
+the toolkit's loop there instead of sleeping: until one of asyncio's descriptors is readable, the
+timeout has passed, or something has been scheduled.
+
+Who notices what while the toolkit's loop runs:
+
+==========================================  ======================================================
+a descriptor of asyncio's                   the selector's own descriptor, which is pollable
+another thread (`call_soon_threadsafe`)     likewise: it writes to the loop's self-pipe
+asyncio's next timer                        an alarm (timerfd)
+a GUI callback that schedules a callback    `call_soon`, `call_at` and `stop` of the loop are
+of asyncio's, or stops the loop             replaced meanwhile by ones that ring the alarm
+==========================================  ======================================================
+
+The last row is what a selector cannot see: a GUI callback runs inside `select`, so what it
+schedules is not waited for by anybody.
+
+When asyncio is busy it never waits, and the toolkit would starve; then it gets a short turn every
+`TURN_EVERY` seconds.
+
+Touched of asyncio (CPython 3.11 to 3.13): `loop._selector`. `can_stand_in()` tells whether a loop
+has one that is pollable; others get a waiter thread (`waiter`) or slices (`slices`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ipyembed.gui.alarm import Alarm
+from ipyembed.gui.turn import GuiTurn
+from ipyembed.gui.waking import Waking
+
+TURN_EVERY = 0.004
+"""Seconds for which a busy asyncio may keep the toolkit waiting."""
+
+
+def can_stand_in(loop: Any) -> bool:
+    """Whether `loop` waits in a selector that is pollable itself, and alarms can be made."""
+    selector = getattr(loop, "_selector", None)
+    return (
+        isinstance(loop, asyncio.BaseEventLoop)
+        and hasattr(selector, "select")
+        and callable(getattr(selector, "fileno", None))
+        and hasattr(select, "epoll")
+        and Alarm.is_available()
+    )
+
+
+class GuiSelector:
+    """Stands in for the selector of one asyncio loop.
+
+    `gui()` gives the toolkit to turn at the moment; None: wait as the real selector does. All
+    other methods are the real selector's.
+    """
+
+    def __init__(self, loop: Any, gui: Callable[[], GuiTurn | None]) -> None:
+        self._loop = loop
+        self._gui = gui
+        self.real = loop._selector
+        self._select = self.real.select
+        # The methods that asyncio calls often are here at once, not by way of __getattr__.
+        self.register, self.unregister = self.real.register, self.real.unregister
+        self.modify, self.get_map = self.real.modify, self.real.get_map
+        self._alarm = Alarm()
+        self._both = select.epoll()
+        self._both.register(self.real.fileno(), select.EPOLLIN)
+        self._both.register(self._alarm.fd, select.EPOLLIN)
+        self._turn_ended = 0.0
+        self._depth = 0
+        self._waking = Waking(loop, lambda: self._alarm.ring_in(0))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def select(self, timeout: float | None = None) -> Any:
+        """See `selectors.BaseSelector`. Runs on the loop's thread."""
+        gui = self._gui()
+        if gui is None:
+            return self._select(timeout)
+        events = self._select(0)
+        is_busy = bool(events) or (timeout is not None and timeout <= 0)
+        if is_busy and time.monotonic() - self._turn_ended < TURN_EVERY:
+            return events
+        self._depth += 1
+        self._alarm.ring_in(0 if is_busy else timeout)
+        try:
+            with self._waking:
+                gui.run_until_readable(self._both.fileno())
+        finally:
+            self._depth -= 1
+            # A GUI callback may have run the loop again from inside: then the select around this
+            # one has lost its alarm and comes back at once, to be called anew.
+            self._alarm.ring_in(0 if self._depth else None)
+            self._turn_ended = time.monotonic()
+        return events or self._select(0)
+
+    def close_stand_in(self) -> None:
+        """Release what this object has made; the real selector stays."""
+        self._both.close()
+        self._alarm.close()
+
+
+@contextmanager
+def gui_in_select(loop: Any, gui: Callable[[], GuiTurn | None]) -> Iterator[None]:
+    """While the block lasts, `loop` turns the toolkit that `gui()` gives instead of sleeping.
+
+    Enter and leave on the loop's thread. Nests: the innermost counts.
+    """
+    stand_in = GuiSelector(loop, gui)
+    loop._selector = stand_in
+    try:
+        yield
+    finally:
+        # Somebody else's stand-in that was put in meanwhile may sit on ours and stays.
+        if loop._selector is stand_in:
+            loop._selector = stand_in.real
+        stand_in.close_stand_in()

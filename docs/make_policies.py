@@ -16,6 +16,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from ipyembed import LoopJuggler  # noqa: E402  # found by the line above
+from ipyembed.policies import Policies  # noqa: E402
 
 PAGE = ROOT / "docs" / "policies.md"
 
@@ -46,8 +47,8 @@ def page() -> str:
 
 def policies() -> list[tuple[str, Any]]:
     """Names and traits, in the order in which the class defines them."""
-    own = LoopJuggler.class_own_traits(config=True)
-    return [(name, own[name]) for name in vars(LoopJuggler) if name in own]
+    traits = LoopJuggler.class_traits(config=True)
+    return [(name, traits[name]) for name in vars(Policies) if name in traits]
 
 
 def section(name: str, trait: Any) -> str:

@@ -11,10 +11,13 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``attachment``         what makes a terminal shell threaded, and undoes it
 ``cells``              how one cell is run: its context, its interrupts, its result
 ``namespaces``         the caller's names in an embedded shell
-``juggler``            which loop the eval thread turns while it waits; the policies
+``juggler``            which loop the eval thread turns while it waits
+``policies``           the settings by which it decides
 ``hosts``              waiting for the prompt from inside somebody else's loop
 ``reentry``            running a running asyncio loop again
 ``loop_thread``        an asyncio loop and what ends with it
+``gui``                toolkits: their loops, turned beside asyncio's
+``doorbell``           a descriptor that any thread can make readable
 ``eval_calls``         calls that other threads ask the eval thread to make
 ``prompt_thread``      the thread on which everything that asks the user runs
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal

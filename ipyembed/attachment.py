@@ -8,6 +8,7 @@ component to a shell. It takes the place of these attributes of the instance:
 `ask_yes_no`       likewise
 `run_cell`         `Cells.run`
 `showtraceback`    `Cells.showtraceback`
+`enable_gui`       sets the policy `gui`, for ``%gui`` and ``%matplotlib``
 `loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
 =================  =================================================================================
 """
@@ -20,11 +21,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
+
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter
+from ipyembed.gui.hooks import find
 from ipyembed.hosts import AsyncioHost
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
+from ipyembed.magics import LoopMagics
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.terminal import Terminal, modes_restored
 from ipyembed.watchdog import Watch
@@ -53,6 +58,8 @@ class Attachment:
         Raises TraitError for a policy that does not exist.
         """
         self.shell = shell
+        self.where = "a place that nobody has told"
+        """Where the shell was opened, in words; set by whoever opens it."""
         self.juggler = LoopJuggler(
             interrupts=CellInterrupts(shell), borrow_loop=borrow_loop, parent=shell
         )
@@ -70,6 +77,9 @@ class Attachment:
         self._replace("ask_yes_no", self.ask_yes_no)
         self._replace("run_cell", self.cells.run)
         self._replace("showtraceback", self.cells.showtraceback)
+        if shell.active_eventloop is not None:  # `%gui` before `%load_ext`
+            self.juggler.gui = shell.active_eventloop
+        self._replace("enable_gui", self.enable_gui)
         runners = shell.loop_runner_map
         if shell.loop_runner == runners["asyncio"][0]:
             self._replace("loop_runner", self.juggler.run_coroutine)
@@ -81,9 +91,23 @@ class Attachment:
             original = shell.pt_app.completer
             self._completer = EvalThreadCompleter(original, self.juggler)
             self._undo.callback(setattr, shell.pt_app, "completer", original)
+        self._add_magics()
         configurables: list[Any] = shell.configurables  # where %config looks
         configurables.append(self.juggler)
         self._undo.callback(configurables.remove, self.juggler)
+
+    def _add_magics(self) -> None:
+        manager = self.shell.magics_manager
+        manager.register(LoopMagics(self))
+
+        def put_back() -> None:
+            ours = manager.registry.pop(LoopMagics.__name__)
+            for kind, names in ours.magics.items():
+                for name in names:
+                    manager.magics[kind].pop(name, None)
+            self.shell.configurables.remove(ours)
+
+        self._undo.callback(put_back)
 
     def _replace(self, name: str, value: Any) -> None:
         """Set an attribute of the shell until `detach()`, unless somebody else sets it by then."""
@@ -116,6 +140,7 @@ class Attachment:
         thread was stuck is put into the new line, neither run nor lost.
         """
         while True:
+            self.juggler.look_for_gui()
             with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
                 try:
                     return self.juggler.wait(question)
@@ -127,12 +152,37 @@ class Attachment:
 
     async def prompt_for_code_async(self, host: AsyncioHost) -> str:
         """The same, awaiting. Raises CancelledError once the prompt is gone."""
+        self.juggler.look_for_gui()
+        if isinstance(host, AsyncioHost):
+            self.juggler.share_with_gui(host.loop)
         with modes_restored(), self._asking_cell(host.watch()) as question:
             return await host.wait(question)
 
     def _asking_cell(self, watch: Watch | None) -> AbstractContextManager[Question[str]]:
         options = {"completer": self._completer} if self._completer else {}
         return self.terminal.asking_cell(self.juggler.output, watch, **options)
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """As IPython's: `%gui NAME`, `%gui` for none, and what `%matplotlib` calls.
+
+        Sets the policy `gui`. Another toolkit than before may be chosen without disabling first.
+        """
+        shell = self.shell
+        name = "osx" if gui == "macosx" else gui or None  # matplotlib's word for it
+        if name in ("asyncio", "webagg"):  # asyncio turns anyway; webagg has no loop
+            return
+        if name is None:
+            if self.juggler.gui == "off":
+                print("No event loop hook running.")
+            self.juggler.gui = "off"
+            shell.active_eventloop = shell._inputhook = None
+            return
+        toolkit = find(name)
+        toolkit.prepare()
+        self.juggler.gui = toolkit.name
+        self.juggler.look_for_gui()
+        # Where IPython and matplotlib look; and IPython's own, should the extension be unloaded.
+        shell.active_eventloop, shell._inputhook = get_inputhook_name_and_func(toolkit.name)
 
     def ask_yes_no(
         self, prompt: str, default: str | None = None, interrupt: str | None = None

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import queue
 import sys
 import threading
 import traceback
@@ -28,96 +27,24 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from traitlets import Enum, Float, TraitError, validate
-from traitlets.config import Configurable
-
 from ipyembed import reentry
+from ipyembed.doorbell import Doorbell
 from ipyembed.eval_calls import EvalCalls
+from ipyembed.gui.current import CurrentGui
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.loop_thread import GRACE, LoopThread, close_loop
+from ipyembed.policies import Policies
 from ipyembed.prompt_thread import Question
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
 
 
-class LoopJuggler(Configurable):
+class LoopJuggler(Policies):
     """Decides what the eval thread turns while it waits for the prompt.
 
-    Belongs to one shell and one eval thread. Its traits are the policies, in a profile as
-    ``c.LoopJuggler.NAME``, on the command line as ``--LoopJuggler.NAME=VALUE``, live as
-    ``%config LoopJuggler.NAME = VALUE``; a change takes effect at the next prompt.
+    Belongs to one shell and one eval thread. Its traits are the policies (`policies`).
     """
-
-    asyncio_at_prompt = Enum(
-        ("run", "pause"),
-        "run",
-        help="""Whether the shell's own asyncio loop turns while the prompt waits.
-        'run': tasks made in cells go on while you type.
-        'pause': they go on only while a cell awaits, as in IPython.""",
-    ).tag(config=True)
-
-    embed_in_running_loop = Enum(
-        ("pause", "run", "error"),
-        "pause",
-        help="""What a blocking embed() does to the loop that is executing its caller.
-        'pause': the loop stands still while the prompt waits, as at a breakpoint.
-        'run': the loop is re-entered, so the host's other tasks go on.
-        'error': embed() refuses; for programs in which nobody may stop the loop.""",
-    ).tag(config=True)
-
-    await_in_running_loop = Enum(
-        ("reenter", "thread", "error"),
-        "reenter",
-        help="""How a blocking embed() in a running loop evaluates `await`.
-        'reenter': on that loop, run again from inside; what belongs to it can be awaited.
-        'thread': on another loop in a helper thread; also what 'reenter' falls back to, and
-        says so, where the loop cannot be re-entered (uvloop).
-        'error': `await` ends with a RuntimeError.""",
-    ).tag(config=True)
-
-    sync_cells = Enum(
-        ("outside", "inside"),
-        "outside",
-        help="""Whether a cell without `await` runs outside the shell's own loop or inside it.
-        'outside': asyncio.run() works in it, as in IPython.
-        'inside': asyncio.create_task() works in it, as in `python -m asyncio`.""",
-    ).tag(config=True)
-
-    completion_thread = Enum(
-        ("eval", "prompt"),
-        "eval",
-        help="""The thread on which completers touch your objects.
-        'eval': the one on which cells run. While it is busy there are no completions.
-        'prompt': the prompt's; always there, but your objects are used on a second thread.""",
-    ).tag(config=True)
-
-    completion_timeout = Float(
-        5.0,
-        help="""Seconds after which completions that have not come are given up.""",
-    ).tag(config=True)
-
-    output = Enum(
-        ("sys", "off"),
-        "sys",
-        help="""What is caught and printed above the prompt while it is up.
-        'sys': what is written to sys.stdout and sys.stderr, and by logging handlers that hold them.
-        'off': nothing.""",
-    ).tag(config=True)
-
-    stuck_after = Float(
-        1.0,
-        help="""Seconds after which the prompt reports that the eval thread is stuck, and where.""",
-    ).tag(config=True)
-
-    @validate("completion_timeout", "stuck_after")
-    def _positive(self, proposal: Any) -> float:
-        value = float(proposal["value"])
-        if not value > 0:
-            raise TraitError(
-                f"LoopJuggler.{proposal['trait'].name} is a number of seconds above 0, not {value}"
-            )
-        return value
 
     def __init__(
         self,
@@ -132,11 +59,14 @@ class LoopJuggler(Configurable):
         """
         super().__init__(**kwargs)
         self.eval_thread = threading.current_thread()
+        self.host_loop = _running_loop()
+        """The asyncio loop that is executing the code that opened the shell, if any."""
         self.interrupts = interrupts
         self._borrow_loop = borrow_loop
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._calls = EvalCalls()
         self._helper: LoopThread | None = None
+        self.current_gui = CurrentGui()
         self._said: set[str] = set()
         self._completion: Future[Any] | None = None
 
@@ -149,6 +79,16 @@ class LoopJuggler(Configurable):
                 "LoopJuggler.embed_in_running_loop = 'error' forbids; use `await "
                 "ipyembed.embed_async()`, or set it to 'pause' or 'run'"
             )
+
+    # -- the toolkit ---------------------------------------------------------------------------
+
+    def look_for_gui(self) -> None:
+        """Find the toolkit to turn from now on, by the policy `gui`. At each prompt."""
+        self.current_gui.look(self.gui)
+
+    def share_with_gui(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the host's `loop`, turned by the host on this thread, turn the toolkit too."""
+        self.current_gui.share_unless_running(loop, self.gui_strategy)
 
     # -- waiting for the prompt --------------------------------------------------------------
 
@@ -177,15 +117,20 @@ class LoopJuggler(Configurable):
         return running
 
     def _wait_still(self, answer: Future[Any]) -> None:
-        """Turn nothing, but make the calls that other threads ask for."""
-        wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        with self._calls.woken_by(lambda: wake.put(None)):
-            answer.add_done_callback(lambda _: wake.put(None))
+        """Turn no asyncio loop; make the calls that others ask for, and turn the toolkit's loop."""
+        with Doorbell() as bell, self._calls.woken_by(bell.ring_threadsafe):
+            answer.add_done_callback(lambda _: bell.ring_threadsafe())
             while not answer.done():
-                wake.get()
+                turn = self.current_gui.turn()
+                if turn is not None:
+                    turn.run_until_readable(bell.fileno())
+                else:
+                    bell.wait()
+                bell.clear()
                 self._calls.run_pending()
 
     def _wait_turning(self, loop: asyncio.AbstractEventLoop, answer: Future[Any]) -> None:
+        self.current_gui.share(loop, self.gui_strategy)
         with self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)):
             while not answer.done():
                 done = loop.create_future()
@@ -201,13 +146,24 @@ class LoopJuggler(Configurable):
     def watch(self) -> Watch | None:
         """What watches the eval thread while the prompt is up, if a loop turns there."""
         loop = self._loop_to_turn()
-        return self.watch_loop(loop) if loop is not None else None
+        if loop is not None:
+            return self.watch_loop(loop)
+        if self.current_gui.turn() is not None:
+            return self._watched_by(self._calls.call, None)
+        return None
 
     def watch_loop(self, loop: asyncio.AbstractEventLoop) -> Watch:
         """The same for a loop that somebody else turns on the eval thread."""
+        return self._watched_by(loop.call_soon_threadsafe, loop)
+
+    def _watched_by(
+        self,
+        call_soon_threadsafe: Callable[[Callable[[], object]], object],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> Watch:
         ident = self.eval_thread.ident
         assert ident is not None
-        return Watch(ident, self.stuck_after, loop.call_soon_threadsafe, loop, self._is_completing)
+        return Watch(ident, self.stuck_after, call_soon_threadsafe, loop, self._is_completing)
 
     def complete_in_eval_thread(self, complete: Callable[[], T]) -> Future[T]:
         """As `call_in_eval_thread`, but the eval thread does not count as stuck while it runs."""
@@ -267,6 +223,7 @@ class LoopJuggler(Configurable):
         coroutine: Coroutine[Any, Any, T],
         context: contextvars.Context | None,
     ) -> T:
+        self.current_gui.share(loop, self.gui_strategy)
         task = loop.create_task(coroutine, context=context)
         with self.interrupts.awaiting(lambda: loop.call_soon_threadsafe(task.cancel)):
             return self._run_until_complete(loop, task)
@@ -297,9 +254,15 @@ class LoopJuggler(Configurable):
             self._own_loop = asyncio.new_event_loop()
         return self._own_loop
 
+    @property
+    def own_loop_if_made(self) -> asyncio.AbstractEventLoop | None:
+        """The same, or None if it has not been needed yet."""
+        return self._own_loop
+
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
         self._calls.close()
+        self.current_gui.leave()
         stubborn: list[str] = []
         if self._helper is not None:
             stubborn += self._helper.close()

@@ -35,7 +35,8 @@ def test_readme_lists_each_policy_with_its_values() -> None:
 
 def values(trait: Any) -> list[str]:
     """The default first."""
-    others = [value for value in getattr(trait, "values", ()) if value != trait.default_value]
+    named = re.findall(r"^\s*'(\w+)':", trait.help, re.MULTILINE)
+    others = [value for value in getattr(trait, "values", named) if value != trait.default_value]
     return [str(trait.default_value), *others]
 
 

@@ -7,7 +7,6 @@ millisecond.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 import sys
@@ -49,8 +48,10 @@ def _load() -> tuple[Any, Any] | None:
     """The C library's functions; `os` has them since Python 3.13."""
     if not sys.platform.startswith("linux"):
         return None
+    import ctypes
+
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
+        libc = ctypes.CDLL(None)
         return libc.timerfd_create, libc.timerfd_settime
     except (OSError, AttributeError):
         return None
@@ -68,7 +69,7 @@ def _create() -> int:
         raise OSError("this system has no timerfd")
     fd = _timerfd[0](_CLOCK_MONOTONIC, _FLAGS)
     if fd < 0:
-        raise OSError(ctypes.get_errno(), "timerfd_create failed")
+        raise OSError("timerfd_create failed")
     return fd
 
 
@@ -80,4 +81,4 @@ def _settime(fd: int, seconds: float) -> None:
     # struct itimerspec: interval and value, each of seconds and nanoseconds
     value = struct.pack("@llll", 0, 0, *divmod(round(seconds * 1e9), 1_000_000_000))
     if _timerfd[1](fd, 0, value, None) != 0:
-        raise OSError(ctypes.get_errno(), "timerfd_settime failed")
+        raise OSError("timerfd_settime failed")

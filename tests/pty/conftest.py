@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from textwrap import dedent
 
 import pytest
 
+from tests.pty.gui_programs import PROGRAMS, Program
 from tests.pty.terminal import Terminal
+from tests.xvfb import virtual_screen
 
 #: Settings of the person who runs the tests that would change what a program shows.
 _PERSONAL = {"BASH_ENV", "COLUMNS", "EDITOR", "LESS", "LINES", "MANPAGER", "NO_COLOR", "PAGER"} | {
@@ -94,3 +97,28 @@ def spawn(tmp_path: Path, ipython_dir: Path) -> Iterator[Spawn]:
     factory = Spawn(tmp_path, ipython_dir)
     yield factory
     factory.close()
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a virtual screen's display, one for each worker of the run."""
+    try:
+        with virtual_screen() as name:
+            yield name
+    except RuntimeError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no virtual screen: {error}")
+
+
+@pytest.fixture(scope="session")
+def toolkits() -> set[str]:
+    """The programs whose toolkit can be imported by this Python, asked in a process of its own."""
+    return {name for name, program in PROGRAMS.items() if _can_import(program)}
+
+
+def _can_import(program: Program) -> bool:
+    version = {"gtk3": "3.0", "gtk4": "4.0"}.get(program.toolkit)
+    require = f"import gi; gi.require_version('Gtk', '{version}'); " if version else ""
+    command = [sys.executable, "-W", "ignore", "-c", f"{require}import {program.module}"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0

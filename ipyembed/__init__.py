@@ -23,6 +23,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt
+``resize``             the prompt hears of the terminal's new size
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``slot``               one shell at a time owns the terminal

@@ -12,9 +12,9 @@ import asyncio
 import contextvars
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,7 @@ from prompt_toolkit.application import create_app_session
 
 from ipyembed.output import above_prompt, drained
 from ipyembed.prompt_thread import Question, prompt_thread
+from ipyembed.resize import resize_heard
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -131,16 +132,11 @@ class Terminal:
         options = {**shell._extra_prompt_options(), **options}
 
         async def prompt() -> str:
-            watching = asyncio.create_task(watch.run()) if watch else None
-            try:
+            async with _watching(session.app, watch):
                 text: str = await session.prompt_async(default=default, **options)
-            finally:
-                if watching:
-                    watching.cancel()
-                await drained()
             return text
 
-        with _asking(session.app, output, prompt) as question:
+        with resize_heard(session.app), _asking(session.app, output, prompt) as question:
             yield question
 
     async def _read_cell(self, first: str, rest: str) -> str:
@@ -174,6 +170,22 @@ class Terminal:
 
         with _asking(session.app, "sys", ask) as question:
             yield question
+
+
+@asynccontextmanager
+async def _watching(app: Application[str], watch: Watch | None) -> AsyncIterator[None]:
+    """While the prompt is up, `watch` runs beside it, and hears of each key."""
+    keys = app.key_processor.after_key_press
+    watching = asyncio.create_task(watch.run()) if watch else None
+    if watch:
+        keys += watch.key_pressed
+    try:
+        yield
+    finally:
+        if watching and watch:
+            keys -= watch.key_pressed
+            watching.cancel()
+        await drained()
 
 
 async def _yes_or_no(

@@ -2,6 +2,9 @@
 
 A beat is a callback that the prompt thread asks the eval thread's loop to run. When it has not
 run within `stuck_after` seconds, the eval thread is in some code that does not give control back.
+
+Idle means idle: the longer all goes well, the longer the rests between two beats, up to
+`LONGEST_REST` seconds. A key that is pressed ends a rest, for then somebody is there to be told.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from types import FrameType
 
 import IPython
 from prompt_toolkit.application import run_in_terminal
+
+LONGEST_REST = 5.0
+"""Seconds between two beats of an eval thread that has been well for a while."""
 
 _LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 _NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
@@ -41,9 +47,18 @@ class Watch:
     is_excused: Callable[[], bool] = lambda: False
     """Whether the eval thread is at work for the prompt itself (a completion)."""
 
+    def __post_init__(self) -> None:
+        self._key_pressed = asyncio.Event()
+
+    def key_pressed(self, _: object = None) -> None:
+        """Look now. Runs on the prompt thread."""
+        self._key_pressed.set()
+
     async def run(self) -> None:
         """Watch until cancelled."""
+        rest = 0.0
         while True:
+            self._key_pressed.clear()
             beat = _Beat()
             sent = time.monotonic()
             try:
@@ -52,7 +67,12 @@ class Watch:
                 return
             await asyncio.sleep(self.stuck_after)
             if beat.is_back or self.is_excused():
+                rest = min(2 * rest + self.stuck_after, LONGEST_REST)
+                await self._rest(rest)
+                if self._key_pressed.is_set():
+                    rest = 0.0
                 continue
+            rest = 0.0
             await self._say(
                 f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
                 f"{self.where()}; the prompt stays alive, cells wait for it"
@@ -61,6 +81,12 @@ class Watch:
             await self._say(
                 f"ipyembed: the eval thread is free again after {beat.came_back - sent:.1f} s"
             )
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._key_pressed.wait(), seconds)
+        except TimeoutError:
+            pass
 
     def where(self) -> str:
         """The innermost function outside the standard library that the eval thread is in."""

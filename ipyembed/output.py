@@ -18,6 +18,10 @@ from typing import Any, TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
 
+from ipyembed.prompt_thread import prompt_thread
+
+PATIENCE = 1.0
+"""Seconds that the prompt thread gets to write before it is done without it."""
 PAUSE_BETWEEN_WRITES = 0.02
 """Seconds in which lines are gathered before the prompt is drawn again."""
 
@@ -57,6 +61,26 @@ class _Proxy(StdoutProxy):
     prompt_toolkit 3.0.50 to 3.0.53: the proxy's thread has no context variables, so there
     `run_in_terminal` looks for the prompt in the process's default session and finds none.
     """
+
+    def _write_and_flush(self, loop: asyncio.AbstractEventLoop | None, text: str) -> None:
+        # No prompt yet, or no more: written from this thread, the text could come into the midst
+        # of a prompt that is just being drawn. So it is written on the thread that draws.
+        write = super()._write_and_flush
+        prompt_loop = prompt_thread.loop
+        if loop is not None or prompt_loop is None:
+            write(loop, text)
+            return
+        left = [text]  # whoever takes it out writes it
+        written = threading.Event()
+
+        def write_in_prompt_thread() -> None:
+            if left:
+                write(self._get_app_loop(), left.pop())
+            written.set()
+
+        prompt_loop.call_soon_threadsafe(write_in_prompt_thread, context=contextvars.copy_context())
+        if not written.wait(PATIENCE) and left:  # a completer of the user's holds that thread
+            write(None, left.pop())
 
     def _start_write_thread(self) -> threading.Thread:
         run = contextvars.copy_context().run

@@ -22,7 +22,6 @@ import asyncio
 import atexit
 import contextvars
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -138,6 +137,11 @@ class PromptThread:
         """The thread, if it is running."""
         return self._running.thread if self._running else None
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """Its loop, if it is running."""
+        return self._running.loop if self._running else None
+
     def __enter__(self) -> Self:
         with self._lock:
             self._holders += 1
@@ -162,7 +166,7 @@ class PromptThread:
         question: Question[T] = Question()
         with self._lock:
             if self._running is None:
-                self._running = LoopThread("ipyembed-prompt", _make_loop)
+                self._running = LoopThread("ipyembed-prompt")
                 self._turn = asyncio.Lock()
                 atexit.register(self._withdraw_all)
         self._questions.add(question)
@@ -195,14 +199,6 @@ class PromptThread:
         """At interpreter exit: a daemon thread is about to vanish with the terminal in raw mode."""
         for question in list(self._questions):
             question.withdraw_and_wait()
-
-
-def _make_loop() -> asyncio.AbstractEventLoop:
-    # Not asyncio.new_event_loop(): the host's policy may make loops of a kind (uvloop) that leaves
-    # the terminal non-blocking.
-    if sys.platform == "win32":
-        return asyncio.ProactorEventLoop()
-    return asyncio.SelectorEventLoop()
 
 
 prompt_thread = PromptThread()

@@ -15,7 +15,9 @@ from tests.pty.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "__init__.py")
-TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "worker_thread"}
+#: And the toolkit that each needs.
+WINDOWS = {"qt_window": "PySide6", "tk_window": "tk", "wx_window": "wx", "gtk_window": "gtk4"}
+TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "worker_thread", *WINDOWS}
 
 
 def get(url: str) -> str:
@@ -131,3 +133,18 @@ def test_worker_thread(spawn: Spawn) -> None:
     terminal.line("stop.set()")
     terminal.wait_for(r"^main thread: stopped after \d+ rounds$")
     leave(terminal, modes, "^main thread: the shell has ended$")
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_a_window(spawn: Spawn, display: str, toolkits: set[str], name: str) -> None:
+    if WINDOWS[name] not in toolkits:
+        pytest.skip(f"{WINDOWS[name]} is not installed for this Python")
+    terminal = spawn(EXAMPLES / f"{name}.py", env={"DISPLAY": display}, cols=140)
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    loops = terminal.run("%loops")
+    assert re.search(r"^host loop +asyncio\S+, running", loops, re.MULTILINE)
+    assert re.search(r"^GUI loop +\w+ \(.*\), strategy select$", loops, re.MULTILINE)
+    assert terminal.run("await asyncio.sleep(0.2); clock.done()").endswith("False")
+    terminal.run("pace = 0.01; clock.cancel()")
+    leave(terminal, modes, "exit")

@@ -2,6 +2,7 @@
 #
 #   PYTHONS="/path/a /path/b"   use these interpreters instead of those found
 #   PYTEST_ARGS="-k prompt"     passed on to pytest
+#   GUI=1                       also install the GUI toolkits that PyPI has, and test with them
 
 # Evaluated only where it is used.  Each candidate is run: a pyenv shim may exist and yet fail.
 PYTHON = $(or $(shell for python in $(PYTHONS) python3 python3.13 python3.12 python3.11 \

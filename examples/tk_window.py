@@ -5,7 +5,7 @@ Type at its prompt what it suggests, move the window meanwhile, and close it: th
 
 import asyncio
 import time
-import tkinter
+import tkinter as tk
 
 import ipyembed
 
@@ -21,9 +21,9 @@ The window's clock is driven by an asyncio task while you type here. Try:
 """
 
 
-async def main(root: tkinter.Tk) -> None:
+async def main(root: tk.Tk) -> None:
     root.title("a Tk window")
-    label = tkinter.Label(root, text="…", font=("sans", 32), padx=40, pady=30)
+    label = tk.Label(root, text="…", font=("sans", 32), padx=40, pady=30)
     label.pack()
     pace = 0.1
 
@@ -38,4 +38,4 @@ async def main(root: tkinter.Tk) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(tkinter.Tk()))
+    asyncio.run(main(tk.Tk()))

@@ -10,10 +10,13 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``shell``              the two shell classes, wiring only
 ``attachment``         what makes a terminal shell threaded, and undoes it
 ``cells``              how one cell is run: its context, its interrupts, its result
+``hints``              what to do about an error that a cell's loop has caused
 ``namespaces``         the caller's names in an embedded shell
 ``juggler``            which loop the eval thread turns while it waits
 ``policies``           the settings by which it decides
 ``hosts``              waiting for the prompt from inside somebody else's loop
+``hosts_trio``         the same where that loop is trio's
+``trio_waits``         Ctrl-C in a cell that trio awaits
 ``reentry``            running a running asyncio loop again
 ``loop_thread``        an asyncio loop and what ends with it
 ``gui``                toolkits: their loops, turned beside asyncio's
@@ -24,6 +27,8 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt
 ``resize``             the prompt hears of the terminal's new size
+``state``              what all of this is doing now: `juggler_state()`, ``%loops``
+``magics``             the magics
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``slot``               one shell at a time owns the terminal
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
     from ipyembed.juggler import LoopJuggler
     from ipyembed.shell import ThreadedInteractiveShell, ThreadedInteractiveShellEmbed
+    from ipyembed.state import call_in_eval_thread, juggler_state
 
 _HOME = {
     "embed": "ipyembed.embedding",
@@ -51,6 +57,8 @@ _HOME = {
     "load_ipython_extension": "ipyembed.extension",
     "unload_ipython_extension": "ipyembed.extension",
     "LoopJuggler": "ipyembed.juggler",
+    "call_in_eval_thread": "ipyembed.state",
+    "juggler_state": "ipyembed.state",
     "ThreadedInteractiveShell": "ipyembed.shell",
     "ThreadedInteractiveShellEmbed": "ipyembed.shell",
 }
@@ -60,8 +68,10 @@ __all__ = [
     "ThreadedInteractiveShell",
     "ThreadedInteractiveShellEmbed",
     "__version__",
+    "call_in_eval_thread",
     "embed",
     "embed_async",
+    "juggler_state",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]

@@ -26,7 +26,7 @@ from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter
 from ipyembed.gui.hooks import find
-from ipyembed.hosts import AsyncioHost
+from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
@@ -58,12 +58,10 @@ class Attachment:
         Raises TraitError for a policy that does not exist.
         """
         self.shell = shell
-        self.where = "a place that nobody has told"
-        """Where the shell was opened, in words; set by whoever opens it."""
         self.juggler = LoopJuggler(
             interrupts=CellInterrupts(shell), borrow_loop=borrow_loop, parent=shell
         )
-        self.host = AsyncioHost(self.juggler) if awaitable else None
+        self.host = current_host() if awaitable else None
         self.terminal = Terminal(shell)
         self.cells = Cells(shell, self.juggler, self.host)
         self._undo = ExitStack()
@@ -98,7 +96,7 @@ class Attachment:
 
     def _add_magics(self) -> None:
         manager = self.shell.magics_manager
-        manager.register(LoopMagics(self))
+        manager.register(LoopMagics(shell=self.shell))
 
         def put_back() -> None:
             ours = manager.registry.pop(LoopMagics.__name__)
@@ -150,12 +148,12 @@ class Attachment:
                         shell.rl_next_input = question.answer.result()
             print()
 
-    async def prompt_for_code_async(self, host: AsyncioHost) -> str:
-        """The same, awaiting. Raises CancelledError once the prompt is gone."""
+    async def prompt_for_code_async(self, host: Host) -> str:
+        """The same, awaiting. A cancellation is raised once the prompt is gone."""
         self.juggler.look_for_gui()
-        if isinstance(host, AsyncioHost):
+        if host.loop is not None:
             self.juggler.share_with_gui(host.loop)
-        with modes_restored(), self._asking_cell(host.watch()) as question:
+        with modes_restored(), self._asking_cell(host.watch(self.juggler)) as question:
             return await host.wait(question)
 
     def _asking_cell(self, watch: Watch | None) -> AbstractContextManager[Question[str]]:
@@ -194,7 +192,7 @@ class Attachment:
             return self.juggler.wait(question)
 
     async def ask_yes_no_async(
-        self, host: AsyncioHost, prompt: str, default: str | None, interrupt: str | None
+        self, host: Host, prompt: str, default: str | None, interrupt: str | None
     ) -> bool:
         """The same, awaiting."""
         if self.shell.quiet:

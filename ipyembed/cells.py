@@ -21,17 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import ExecutionResult
 
+from ipyembed.hints import hint_for
 from ipyembed.process_state import stream_attributes_preserved
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-    from ipyembed.hosts import AsyncioHost
+    from ipyembed.hosts import Host
     from ipyembed.juggler import LoopJuggler
-
-CREATE_TASK_HINT = """\
-A cell without `await` runs outside the shell's loop. Put an `await asyncio.sleep(0)` in it,
-or run all cells inside the loop from now on: %config LoopJuggler.sync_cells = 'inside'"""
 
 open_cell: contextvars.ContextVar[Cells | None] = contextvars.ContextVar("open_cell", default=None)
 """The shell in one of whose cells the current code was started; for nested shells."""
@@ -41,7 +38,7 @@ class Cells:
     """Runs the cells of one shell. All methods run on the eval thread."""
 
     def __init__(
-        self, shell: TerminalInteractiveShell, juggler: LoopJuggler, host: AsyncioHost | None = None
+        self, shell: TerminalInteractiveShell, juggler: LoopJuggler, host: Host | None = None
     ) -> None:
         self._shell = shell
         self._juggler = juggler
@@ -73,7 +70,8 @@ class Cells:
             )
             runner = self._shell.loop_runner
             if awaits and runner != self._juggler.run_coroutine:  # `%autoawait trio` and the like
-                return self._context.run(runner, coroutine)
+                with self._juggler.interrupts.left_to_the_runner():
+                    return self._context.run(runner, coroutine)
             if awaits or self._sync_cells_are_inside():
                 return self._juggler.run_coroutine(coroutine, self._context)
             return self._context.run(_drive, coroutine)
@@ -93,28 +91,23 @@ class Cells:
 
     # -- one cell, awaited -------------------------------------------------------------------
 
-    async def run_awaited(self, raw_cell: str, host: AsyncioHost) -> ExecutionResult:
-        """The same in the task of an awaitable embed. Raises CancelledError if the host cancels."""
-        token = open_cell.set(self)
+    async def run_awaited(self, raw_cell: str, host: Host) -> ExecutionResult:
+        """The same in the task of an awaitable embed. Raises `host.cancellation` if cancelled."""
+        around = open_cell.get()
+        open_cell.set(self)
         try:
-            with (
-                self._running(silent=False) as done,
-                self._juggler.interrupts.armed(),
-                host.cell_can_be_interrupted(),
-            ):
+            with self._running(silent=False) as done, self._juggler.interrupts.armed():
                 try:
                     coroutine, _ = self._coroutine(raw_cell, store_history=True)
-                    result = await coroutine
-                except (asyncio.CancelledError, GeneratorExit):
+                    result = await host.run_cell(coroutine, self._juggler.interrupts)
+                except (host.cancellation, GeneratorExit):
                     raise
                 except BaseException as error:
                     result = self._failed(error)
                 result = done(result)
         finally:
-            open_cell.reset(token)
-        if host.is_being_cancelled:
-            # IPython takes every exception for the cell's and returns normally.
-            raise asyncio.CancelledError
+            open_cell.set(around)  # not reset(): QtAsyncio may have changed the context
+        await host.raise_if_cancelled()
         return result
 
     # -- both --------------------------------------------------------------------------------
@@ -146,9 +139,7 @@ class Cells:
         def done(value: ExecutionResult) -> ExecutionResult:
             nonlocal result
             result = value
-            if self._juggler.interrupts.cancelled and isinstance(
-                value.error_in_exec, asyncio.CancelledError
-            ):
+            if self._is_interrupt(value.error_in_exec):
                 value.error_in_exec = KeyboardInterrupt()
             return value
 
@@ -182,22 +173,33 @@ class Cells:
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """In place of the shell's: says what Ctrl-C did, and what helps."""
         _, error, tb = exc_tuple or sys.exc_info()
-        if isinstance(error, asyncio.CancelledError):
-            if self._juggler.interrupts.cancelled:
-                interrupt = KeyboardInterrupt().with_traceback(tb)
-                exc_tuple = (KeyboardInterrupt, interrupt, tb)
-            elif self._host is not None and self._host.is_being_cancelled:
-                return  # nobody's error: the host ends the shell
+        host = self._host
+        if self._is_interrupt(error):
+            exc_tuple = (KeyboardInterrupt, KeyboardInterrupt().with_traceback(tb), tb)
         elif isinstance(error, KeyboardInterrupt):
             exc_tuple = (type(error), error, self._juggler.interrupts.without_handler(tb))
-        elif (
-            isinstance(error, RuntimeError)
-            and str(error) == "no running event loop"
-            and self._host is None
-            and CREATE_TASK_HINT not in getattr(error, "__notes__", ())
-        ):
-            error.add_note(CREATE_TASK_HINT)
+        elif host is not None and _is_all(error, host.cancellation) and host.is_being_cancelled:
+            return  # nobody's error: the host ends the shell
+        elif isinstance(error, (RuntimeError, TypeError)):
+            hint = hint_for(error, host)
+            if hint is not None and hint not in getattr(error, "__notes__", ()):
+                error.add_note(hint)
         self._showtraceback(exc_tuple, *args, **kwargs)
+
+    def _is_interrupt(self, error: BaseException | None) -> bool:
+        """Whether a cell has ended with this because Ctrl-C cancelled what it awaited."""
+        if not self._juggler.interrupts.cancelled:
+            return False
+        if isinstance(error, BaseExceptionGroup):  # from a nursery
+            return _is_all(error, KeyboardInterrupt)
+        return isinstance(error, asyncio.CancelledError)
+
+
+def _is_all(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether it is of that kind, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(kind)[1] is None
+    return isinstance(error, kind)
 
 
 def _drive(coroutine: Coroutine[Any, Any, ExecutionResult]) -> ExecutionResult:

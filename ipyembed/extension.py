@@ -34,7 +34,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     on_main_thread = threading.current_thread() is threading.main_thread()
     attachment = Attachment(shell, borrow_loop=get_asyncio_loop if on_main_thread else None)
     hold = slot.hold("the IPython that loaded ipyembed")
-    hold.__enter__().cells = attachment.cells
+    hold.__enter__().attachment = attachment
     _attached[shell] = attachment, hold
 
 

@@ -1,70 +1,164 @@
 """Waiting for the prompt from inside somebody else's loop, by awaiting.
 
-The host loop goes on turning; the caller's own task waits. What differs from loop to loop is here.
+The host loop goes on turning; the caller's own task waits, and awaits the cells. What differs from
+loop to loop is in one subclass of `Host` each: `AsyncioHost` here, for asyncio's own loop, uvloop
+and the loops that Qt turns (qasync, QtAsyncio); `TrioHost` in `hosts_trio`, which is imported only
+where trio is running.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from ipyembed.juggler import LoopJuggler, _finish_threadsafe
+from ipyembed import reentry
+from ipyembed.interrupts import CellInterrupts, woken_by_signals
+from ipyembed.juggler import LoopJuggler, _finish_threadsafe, _kind
 from ipyembed.prompt_thread import TEARDOWN, Question
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
 
 
-class AsyncioHost:
-    """A task of a running asyncio loop (of any kind: uvloop's too) that has asked for a shell.
+def current_host() -> Host:
+    """The host of the code that is running. Raises RuntimeError where nothing can be awaited."""
+    if _trio_is_current():
+        from ipyembed.hosts_trio import TrioHost
 
-    All methods run on the loop's thread, in that task.
+        return TrioHost()
+    return AsyncioHost()
+
+
+def _trio_is_current() -> bool:
+    """Whether a trio task is running, and not a task of an asyncio loop that trio turns."""
+    trio: Any = sys.modules.get("trio")
+    if trio is None or not hasattr(trio, "lowlevel"):  # half imported, by another thread
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    try:
+        return asyncio.current_task() is None
+    except RuntimeError:
+        return True
+
+
+class Host(ABC):
+    """A task of a running loop, which has asked for a shell.
+
+    But for `call_soon_threadsafe`, everything runs on the loop's thread, in that task.
     """
 
-    def __init__(self, juggler: LoopJuggler) -> None:
+    kind: str
+    """What loop it is, for people."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop, if it is one of asyncio's interface."""
+    cancellation: type[BaseException]
+    """What the loop raises in a task that is cancelled."""
+
+    @abstractmethod
+    def call_soon_threadsafe(self, function: Callable[[], object]) -> object:
+        """Have the loop call `function`, which must not raise; from any thread or signal handler.
+
+        Raises RuntimeError when the loop has ended.
+        """
+
+    @abstractmethod
+    def watch(self, juggler: LoopJuggler) -> Watch:
+        """What watches the host loop while the prompt is up."""
+
+    @abstractmethod
+    async def wait_until_done(self, future: Future[Any]) -> None:
+        """Wait without touching `future`; only the wait is cancelled."""
+
+    @abstractmethod
+    async def take_back(self, question: Question[Any]) -> None:
+        """Withdraw the question and wait until the terminal is free, although we are cancelled."""
+
+    @property
+    @abstractmethod
+    def is_being_cancelled(self) -> bool:
+        """Whether the host has cancelled the task since the shell was opened."""
+
+    @abstractmethod
+    async def raise_if_cancelled(self) -> None:
+        """Raises the loop's cancellation, if the host has cancelled the task.
+
+        IPython takes every exception for the cell's, and so swallows this one.
+        """
+
+    @abstractmethod
+    async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
+        """Await `cell` in the task; Ctrl-C cancels what it awaits, once or more."""
+
+    @contextmanager
+    def opened(self, juggler: LoopJuggler) -> Iterator[None]:
+        """While the shell is open: calls for the eval thread are made by the host loop."""
+        calls = juggler.calls
+        with calls.woken_by(lambda: self.call_soon_threadsafe(calls.run_pending)):
+            yield
+
+    async def wait(self, question: Question[T]) -> T:
+        """The answer. If the task is cancelled, the question is taken back first."""
+        try:
+            await self.wait_until_done(question.answer)
+        except GeneratorExit:  # the coroutine is thrown away, nothing may be awaited
+            question.withdraw_and_wait()
+            raise
+        except BaseException:
+            await self.take_back(question)
+            raise
+        return question.answer.result()
+
+
+class AsyncioHost(Host):
+    """A task of an asyncio loop of any kind."""
+
+    cancellation = asyncio.CancelledError
+
+    def __init__(self) -> None:
         """Raises RuntimeError where no asyncio loop or no task is running."""
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError(
                 "embed_async() must be awaited by a task of the running asyncio loop"
             )
         self.task = task
+        self.kind = _kind(self.loop)
+        # In PySide6 below 6.7, cancel() of QtAsyncio's tasks drops their coroutine, without its
+        # knowing, and cancelling() is not implemented. There, Ctrl-C does not end an awaiting cell.
+        self._can_cancel = _is_implemented(task.cancelling)
         # Higher than 0 where the shell is opened while a cancellation is being handled.
-        self._cancelling = task.cancelling()
-        self._juggler = juggler
+        self._cancelling = task.cancelling() if self._can_cancel else 0
 
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """While the shell is open: calls for the eval thread are made by the host loop."""
-        calls = self._juggler.calls
-        with calls.woken_by(lambda: self.loop.call_soon_threadsafe(calls.run_pending)):
-            yield
+    def call_soon_threadsafe(self, function: Callable[[], object]) -> object:
+        """See `Host`."""
+        return self.loop.call_soon_threadsafe(function)
 
-    def watch(self) -> Watch:
-        """What watches the host loop while the prompt is up."""
-        return self._juggler.watch_loop(self.loop)
+    def watch(self, juggler: LoopJuggler) -> Watch:
+        """See `Host`."""
+        return juggler.watch_loop(self.loop)
 
-    async def wait(self, question: Question[T]) -> T:
-        """The answer. If the task is cancelled, the question is taken back first."""
+    async def wait_until_done(self, future: Future[Any]) -> None:
+        """See `Host`."""
+        await self._done(future)
+
+    def _done(self, future: Future[Any]) -> asyncio.Future[None]:
         done = self.loop.create_future()
-        question.answer.add_done_callback(partial(_finish_threadsafe, self.loop, done))
-        try:
-            await done
-        except asyncio.CancelledError:
-            await self._take_back(question)
-            raise
-        except BaseException:  # GeneratorExit: the coroutine is thrown away, nothing may be awaited
-            question.withdraw_and_wait()
-            raise
-        return question.answer.result()
+        future.add_done_callback(partial(_finish_threadsafe, self.loop, done))
+        return done
 
-    async def _take_back(self, question: Question[T]) -> None:
-        gone = self.loop.create_future()
-        question.answer.add_done_callback(partial(_finish_threadsafe, self.loop, gone))
+    async def take_back(self, question: Question[Any]) -> None:
+        """See `Host`."""
+        gone = self._done(question.answer)
         question.withdraw_threadsafe()
         try:
             await asyncio.wait({gone}, timeout=TEARDOWN)
@@ -73,29 +167,51 @@ class AsyncioHost:
 
     @property
     def is_being_cancelled(self) -> bool:
-        """Whether the host has cancelled the task since the shell was opened."""
-        return self.task.cancelling() > self._cancelling
+        """See `Host`."""
+        return self._can_cancel and self.task.cancelling() > self._cancelling
 
-    @contextmanager
-    def cell_can_be_interrupted(self) -> Iterator[None]:
-        """While a cell is awaited in the task: Ctrl-C cancels what the task awaits, once or more.
+    async def raise_if_cancelled(self) -> None:
+        """See `Host`."""
+        if self.is_being_cancelled:
+            raise asyncio.CancelledError
 
-        Afterwards the task is as if nobody had asked it to cancel.
-        """
+    async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
+        """See `Host`. Afterwards the task is as if nobody had asked it to cancel."""
         asked = 0
         over = False
 
         def cancel() -> None:
             nonlocal asked
-            if not over:
+            if self._can_cancel and not over:
                 asked += 1
                 self.task.cancel()
 
-        interrupts = self._juggler.interrupts
-        with interrupts.awaiting(lambda: self.loop.call_soon_threadsafe(cancel)):
+        waking = woken_by_signals(self._wake) if self._hides_its_wait else nullcontext()
+        with waking, interrupts.awaiting(lambda: self.loop.call_soon_threadsafe(cancel)):
             try:
-                yield
+                return await cell
             finally:
                 over = True
                 for _ in range(asked):
                     self.task.uncancel()
+
+    @property
+    def _hides_its_wait(self) -> bool:
+        # Qt's loop (under qasync, QtAsyncio) goes on waiting after a signal; asyncio's own, uvloop
+        # and trio let Python's handler run.
+        return reentry.is_turned_by_another(self.loop)
+
+    def _wake(self) -> None:
+        self.loop.call_soon_threadsafe(_nothing)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _is_implemented(method: Callable[[], object]) -> bool:
+    try:
+        method()
+    except NotImplementedError:
+        return False
+    return True

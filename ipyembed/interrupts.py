@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class CellInterrupts:
     def __init__(self, shell: TerminalInteractiveShell) -> None:
         self._shell = shell
         self._cancel: Callable[[], object] | None = None
+        self._is_critical: Callable[[], bool] = _never
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
 
@@ -64,21 +66,45 @@ class CellInterrupts:
             signal.signal(signal.SIGINT, previous)
 
     @contextmanager
-    def awaiting(self, cancel_threadsafe: Callable[[], object]) -> Iterator[None]:
+    def awaiting(
+        self,
+        cancel_threadsafe: Callable[[], object],
+        is_critical: Callable[[], bool] | None = None,
+    ) -> Iterator[None]:
         """While the cell may await: `cancel_threadsafe()` cancels what it awaits.
 
-        It is called from a signal handler, so it must also wake the loop.
+        It is called from a signal handler, so it must also wake the loop. `is_critical()` tells, in
+        the handler, whether the code that was interrupted is the loop's own, called by the cell,
+        and must not be left by an exception; then what the cell awaits next is cancelled.
         """
-        previous, self._cancel = self._cancel, cancel_threadsafe
+        previous = self._cancel, self._is_critical
+        self._cancel, self._is_critical = cancel_threadsafe, is_critical or _never
         try:
             yield
         finally:
-            self._cancel = previous
+            self._cancel, self._is_critical = previous
+
+    @contextmanager
+    def left_to_the_runner(self) -> Iterator[None]:
+        """While a runner that is not ours (``%autoawait trio``) runs a cell: SIGINT is Python's.
+
+        Such a runner has its own way with it, if nobody else has.
+        """
+        ours = signal.getsignal(signal.SIGINT)
+        if ours != self._handle or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, ours)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self._runs(_RUNS_CODE, frame):
+        executing = self._runs(_RUNS_CODE, frame)
+        if executing and not self._is_critical():
             raise KeyboardInterrupt
-        if self._cancel is not None and not self._runs(_RUNS_CELL, frame):
+        if self._cancel is not None and (executing or not self._runs(_RUNS_CELL, frame)):
             self.cancelled = True
             self._cancel()
 
@@ -100,3 +126,41 @@ class CellInterrupts:
                 return True
             frame = frame.f_back
         return False
+
+
+def _never() -> bool:
+    return False
+
+
+@contextmanager
+def woken_by_signals(wake_threadsafe: Callable[[], object]) -> Iterator[None]:
+    """While the main thread waits in C code that goes on after a signal (Qt's loop).
+
+    Python calls its handlers between two bytecodes of the main thread, so such code must be made to
+    call some Python: `wake_threadsafe()`, on a thread of ours, when a signal has come. That thread
+    is told by the wakeup fd; who had that before is told as well. Off the main thread, nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    previous = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+    def forward() -> None:
+        while numbers := ours.recv(4096):
+            if previous != -1:
+                with suppress(OSError):
+                    os.write(previous, numbers)
+            with suppress(RuntimeError):
+                wake_threadsafe()
+
+    thread = threading.Thread(target=forward, name="ipyembed-signals", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous, warn_on_full_buffer=False)
+        theirs.close()
+        thread.join()
+        ours.close()

@@ -31,6 +31,7 @@ from ipyembed import reentry
 from ipyembed.doorbell import Doorbell
 from ipyembed.eval_calls import EvalCalls
 from ipyembed.gui.current import CurrentGui
+from ipyembed.gui.turn import GuiTurn
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.loop_thread import GRACE, LoopThread, close_loop
 from ipyembed.policies import Policies
@@ -121,13 +122,20 @@ class LoopJuggler(Policies):
         with Doorbell() as bell, self._calls.woken_by(bell.ring_threadsafe):
             answer.add_done_callback(lambda _: bell.ring_threadsafe())
             while not answer.done():
-                turn = self.current_gui.turn()
+                turn = self._gui_to_turn_still()
                 if turn is not None:
                     turn.run_until_readable(bell.fileno())
                 else:
                     bell.wait()
                 bell.clear()
                 self._calls.run_pending()
+
+    def _gui_to_turn_still(self) -> GuiTurn | None:
+        """What turns the toolkit, unless that turns the loop which is to stand still, too."""
+        running = _running_loop()
+        if running is not None and reentry.is_turned_by_another(running):
+            return None
+        return self.current_gui.turn()
 
     def _wait_turning(self, loop: asyncio.AbstractEventLoop, answer: Future[Any]) -> None:
         self.current_gui.share(loop, self.gui_strategy)
@@ -148,7 +156,7 @@ class LoopJuggler(Policies):
         loop = self._loop_to_turn()
         if loop is not None:
             return self.watch_loop(loop)
-        if self.current_gui.turn() is not None:
+        if self._gui_to_turn_still() is not None:
             return self._watched_by(self._calls.call, None)
         return None
 
@@ -225,7 +233,10 @@ class LoopJuggler(Policies):
     ) -> T:
         self.current_gui.share(loop, self.gui_strategy)
         task = loop.create_task(coroutine, context=context)
-        with self.interrupts.awaiting(lambda: loop.call_soon_threadsafe(task.cancel)):
+        with (
+            self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
+            self.interrupts.awaiting(lambda: loop.call_soon_threadsafe(task.cancel)),
+        ):
             return self._run_until_complete(loop, task)
 
     def _run_in_helper(
@@ -262,7 +273,7 @@ class LoopJuggler(Policies):
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
         self._calls.close()
-        self.current_gui.leave()
+        self.current_gui.close()
         stubborn: list[str] = []
         if self._helper is not None:
             stubborn += self._helper.close()

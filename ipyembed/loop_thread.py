@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -45,12 +46,8 @@ class LoopThread:
     Start and close it on one thread, or under a lock.
     """
 
-    def __init__(
-        self,
-        name: str,
-        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
-    ) -> None:
-        self.loop = make_loop()
+    def __init__(self, name: str) -> None:
+        self.loop = _make_loop()
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stubborn: list[str] = []
         self.thread.start()
@@ -93,6 +90,14 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(2 * GRACE)
         return [f"thread {self.thread.name}"] if self.thread.is_alive() else self._stubborn
+
+
+def _make_loop() -> asyncio.AbstractEventLoop:
+    # Not asyncio.new_event_loop(): the host's policy may make loops of a kind that leaves the
+    # terminal non-blocking (uvloop), or that runs on the toolkit's thread only (QtAsyncio).
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop()
 
 
 def _hand_over(task: asyncio.Task[T], result: Future[T]) -> None:

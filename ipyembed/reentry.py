@@ -20,7 +20,7 @@ outer iteration takes those and skips them. Handles that were due run in the inn
 State of the loop touched (CPython 3.11 to 3.13, `asyncio.BaseEventLoop`): `_ready`, `_thread_id`,
 `_stopping`, `_current_handle`, `_old_agen_hooks` (3.13), `_set_coroutine_origin_tracking()`,
 `_debug`. This is the only module that touches them; `can_reenter()` tells whether they are there.
-A loop without them (uvloop) cannot be re-entered.
+A loop without them (uvloop), or that runs in its own way (qasync), cannot be re-entered.
 """
 
 from __future__ import annotations
@@ -38,13 +38,22 @@ _ATTRIBUTES = ("_ready", "_thread_id", "_stopping", "_set_coroutine_origin_track
 
 
 def can_reenter(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether `loop` is of a kind that can be run again from inside one of its callbacks."""
+    """Whether `loop`, which is running, is of a kind that can be run again from its callbacks."""
     return (
         isinstance(loop, asyncio.BaseEventLoop)
+        and not is_turned_by_another(loop)
         and all(hasattr(loop, name) for name in _ATTRIBUTES)
         and hasattr(asyncio.tasks, "_leave_task")
         and hasattr(asyncio.tasks, "_enter_task")
     )
+
+
+def is_turned_by_another(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether `loop`, which is running, has asyncio's attributes, but Qt turns it.
+
+    Those of qasync and of QtAsyncio are such: to turn Qt is to turn them.
+    """
+    return isinstance(loop, asyncio.BaseEventLoop) and getattr(loop, "_thread_id", 0) is None
 
 
 def run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:

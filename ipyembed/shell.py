@@ -66,7 +66,7 @@ class ThreadedInteractiveShell(_TerminalOfNow):
         """See `TerminalInteractiveShell`; may be called once."""
         with slot.hold("the shell of the command line") as opened:
             if self.attachment is not None:
-                opened.cells = self.attachment.cells
+                opened.attachment = self.attachment
             try:
                 super().mainloop()
             finally:
@@ -157,8 +157,8 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
     async def run_async(self, caller: Caller, opened: Opened, header: str = "") -> None:
         """Open the shell in the current task until it is left, awaiting.
 
-        Raises `KillEmbedded` after ``%exit_raise``, and CancelledError when the host cancels the
-        task, once the terminal is as it was.
+        Raises `KillEmbedded` after ``%exit_raise``, and the cancellation of the host's loop when
+        that cancels the task, once the terminal is as it was.
         """
         with self._open(caller, opened, awaitable=True) as attachment:
             self._greet(header)
@@ -174,7 +174,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
         with hooks_preserved(), signals_preserved(), modes_restored():
             attachment = Attachment(self, awaitable=awaitable)
             try:
-                opened.cells = attachment.cells
+                opened.attachment = attachment
                 with names_of(caller, self):
                     yield attachment
             finally:
@@ -216,7 +216,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
         host = attachment.host
         assert host is not None
         question = "Do you really want to exit ([y]/n)?"
-        with host.opened():
+        with host.opened(attachment.juggler):
             while self.keep_running:
                 print(self.separate_in, end="")
                 try:

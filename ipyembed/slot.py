@@ -7,7 +7,6 @@ up can neither wait (it would wait for itself) nor go: that is an error.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
@@ -16,8 +15,13 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ipyembed.cells import Cells, open_cell
+from ipyembed.cells import open_cell
+from ipyembed.hosts import current_host
+
+if TYPE_CHECKING:
+    from ipyembed.attachment import Attachment
 
 
 @dataclass(eq=False)
@@ -27,8 +31,8 @@ class Opened:
     where: str
     """Where it was opened: ``file:line``, or in words."""
     thread: threading.Thread = field(default_factory=threading.current_thread)
-    cells: Cells | None = None
-    """What runs its cells, once it has come that far."""
+    attachment: Attachment | None = None
+    """What makes it threaded, once it has come that far."""
 
     def __str__(self) -> str:
         return f"{self.where} (thread {self.thread.name})"
@@ -36,7 +40,7 @@ class Opened:
     @property
     def cell_is_running(self) -> bool:
         """Whether it is in a cell now, so that its prompt is not up."""
-        return self.cells is not None and self.cells.running
+        return self.attachment is not None and self.attachment.cells.running
 
 
 class Slot:
@@ -52,6 +56,12 @@ class Slot:
         self._lock = threading.Lock()
         self._open: list[Opened] = []
         self._waiting: deque[tuple[Opened, Future[None]]] = deque()
+
+    @property
+    def innermost(self) -> Opened | None:
+        """The shell that was opened last and is still open, if any; from any thread."""
+        with self._lock:
+            return self._open[-1] if self._open else None
 
     @contextmanager
     def hold(self, where: str) -> Iterator[Opened]:
@@ -72,7 +82,7 @@ class Slot:
         turn = self._enter(opened, blocking=False)
         try:
             if turn is not None:
-                await asyncio.shield(asyncio.wrap_future(turn))
+                await current_host().wait_until_done(turn)
             yield opened
         finally:
             self._leave(opened)
@@ -103,7 +113,7 @@ class Slot:
             return False
         if blocking:
             return owner.thread is threading.current_thread()
-        return open_cell.get() is owner.cells
+        return owner.attachment is not None and open_cell.get() is owner.attachment.cells
 
     def _leave(self, opened: Opened) -> None:
         with self._lock:

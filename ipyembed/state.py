@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ipyembed.attachment import Attachment
 from ipyembed.prompt_thread import prompt_thread
 from ipyembed.slot import slot
 from ipyembed.watchdog import describe_frame
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,7 @@ def juggler_state() -> JugglerState:
 
     Raises RuntimeError when no shell is open.
     """
-    opened = slot.innermost
-    if opened is None or opened.attachment is None:
-        raise RuntimeError("no shell is open; juggler_state() tells of an open one")
-    return state_of(opened.attachment, str(opened))
-
-
-def state_of(attachment: Attachment, opened: str) -> JugglerState:
-    """The same for one shell."""
+    attachment, opened = _innermost()
     juggler = attachment.juggler
     gui = juggler.current_gui
     return JugglerState(
@@ -105,6 +102,24 @@ def state_of(attachment: Attachment, opened: str) -> JugglerState:
         doing=_doing(attachment),
         policies=juggler.trait_values(config=True),
     )
+
+
+def call_in_eval_thread(function: Callable[[], T]) -> Future[T]:
+    """Have `function` called on the eval thread of the innermost open shell; from any thread.
+
+    It is called when that thread next waits: for the prompt, or for what a cell awaits. Returns a
+    future with its result or exception; cancel it to withdraw the call. Raises RuntimeError when no
+    shell is open.
+    """
+    attachment, _ = _innermost()
+    return attachment.juggler.call_in_eval_thread(function)
+
+
+def _innermost() -> tuple[Attachment, str]:
+    opened = slot.innermost
+    if opened is None or opened.attachment is None:
+        raise RuntimeError("no shell is open; this is about the innermost open one")
+    return opened.attachment, str(opened)
 
 
 def _host_loop(attachment: Attachment) -> LoopState | None:

@@ -18,8 +18,8 @@ def _program(path: Path, text: str) -> str:
     return str(path)
 
 
-def _fake_python(path: Path, version: str, why_not: str = "") -> str:
-    answer = "|".join([*version.split("."), str(path), why_not])
+def _fake_python(path: Path, version: str, why_not: str = "", toolkits: str = "") -> str:
+    answer = "|".join([*version.split("."), str(path), why_not, toolkits])
     return _program(path, f"#!/bin/sh\necho '{answer}'\n")
 
 
@@ -50,6 +50,21 @@ def test_one_usable_interpreter_for_each_minor(
     monkeypatch.delenv("PYTHONS", raising=False)
     assert [python.version for python in pythons.find()] == [(3, 11, 7), (3, 12, 1)]
     assert f"Python 3.11.7 ({eleven})" in capsys.readouterr().out
+
+
+def test_an_interpreter_that_comes_with_toolkits_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake_python(tmp_path / "a" / "python3.11", "3.11.7")
+    _fake_python(tmp_path / "b" / "python3.11", "3.11.2", toolkits="/lib/gi:/lib/wx")
+    _fake_python(tmp_path / "c" / "python3.11", "3.11.9", "no ensurepip", "/lib/gi:/lib/wx:/lib/x")
+    folders = [str(tmp_path / name) for name in "abc"]
+    monkeypatch.setenv("PATH", os.pathsep.join(folders))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.delenv("PYTHONS", raising=False)
+    (python,) = pythons.find()
+    assert python.version == (3, 11, 2)
+    assert python.toolkits == ("/lib/gi", "/lib/wx")
 
 
 def test_an_unusable_interpreter_is_skipped_and_named(

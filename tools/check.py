@@ -45,7 +45,9 @@ def cores() -> int:
 
 def _prepare(python: pythons.Python) -> str:
     major, minor = python.minor
-    return venvs.prepare(python, f".venv-{major}.{minor}", ".[test]")
+    # The toolkits are some hundred megabytes: by default, tests use those that are there anyway.
+    extra = "test,gui-test" if os.environ.get("CI") or os.environ.get("GUI") else "test"
+    return venvs.prepare(python, f".venv-{major}.{minor}", f".[{extra}]")
 
 
 def _step(*command: str) -> None:

@@ -14,7 +14,7 @@ SUPPORTED = ((3, 11), (3, 12), (3, 13))
 # A candidate says itself what it is: pyenv has a shim for each version that it has ever installed,
 # which fails where that version is not active.
 _PROBE = """
-import importlib.util, sys, sysconfig
+import importlib.util, os, sys, sysconfig
 why_not = ""
 if sys.implementation.name != "cpython":
     why_not = sys.implementation.name
@@ -22,7 +22,9 @@ elif sysconfig.get_config_var("Py_GIL_DISABLED"):
     why_not = "a free-threaded build"
 elif importlib.util.find_spec("ensurepip") is None:
     why_not = "no ensurepip, so no virtual environments (Debian: install python3-venv)"
-print(*sys.version_info[:3], sys.executable, why_not, sep="|")
+specs = [importlib.util.find_spec(name) for name in ("gi", "cairo", "wx")]
+folders = [spec.submodule_search_locations[0] for spec in specs if spec is not None]
+print(*sys.version_info[:3], sys.executable, why_not, os.pathsep.join(folders), sep="|")
 """
 
 
@@ -33,6 +35,8 @@ class Python:
     version: tuple[int, int, int]
     path: str
     why_not: str
+    toolkits: tuple[str, ...] = ()
+    """Folders of GUI toolkits that come with it, as Debian packages them, and not from PyPI."""
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -47,17 +51,18 @@ def probe(candidate: str) -> Python | None:
     """Run the candidate; None if it does not work at all."""
     try:
         result = subprocess.run(
-            [candidate, "-ISc", _PROBE],
+            [candidate, "-Ic", _PROBE],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
             check=True,
         )
-        major, minor, micro, path, why_not = result.stdout.strip("\n").split("|")
+        major, minor, micro, path, why_not, toolkits = result.stdout.strip("\n").split("|")
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return Python((int(major), int(minor), int(micro)), path or candidate, why_not)
+    folders = tuple(filter(None, toolkits.split(os.pathsep)))
+    return Python((int(major), int(minor), int(micro)), path or candidate, why_not, folders)
 
 
 def candidates() -> Iterator[str]:
@@ -86,7 +91,7 @@ def find() -> list[Python]:
         if python is None or python.minor not in SUPPORTED:
             continue
         seen.add(os.path.realpath(candidate))
-        if python.minor not in found or (found[python.minor].why_not and not python.why_not):
+        if python.minor not in found or _is_better(python, found[python.minor]):
             found[python.minor] = python
     pythons = [found[minor] for minor in sorted(found)]
     for python in pythons:
@@ -96,6 +101,13 @@ def find() -> list[Python]:
         wanted = ", ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
         sys.exit(f"no usable Python found; any of {wanted} will do")
     return usable
+
+
+def _is_better(python: Python, other: Python) -> bool:
+    """Whether to take it although the other one was found first."""
+    if bool(python.why_not) != bool(other.why_not):
+        return bool(other.why_not)
+    return len(python.toolkits) > len(other.toolkits)
 
 
 def _required(path: str) -> Python:

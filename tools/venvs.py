@@ -25,6 +25,7 @@ def prepare(python: Python, name: str, requirement: str = ".") -> str:
             ".".join(map(str, python.version)),
             python.path,
             requirement,
+            *python.toolkits,
             hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
         ]
     )
@@ -36,9 +37,22 @@ def prepare(python: Python, name: str, requirement: str = ".") -> str:
     if not (interpreter.exists() and same_python):
         _run(python.path, "-m", "venv", "--clear", str(folder))
     stamp.unlink(missing_ok=True)
+    _link_toolkits(python, folder)
     _run(str(interpreter), "-m", "pip", "install", "-qq", "--editable", requirement)
     stamp.write_text(wanted)
     return str(interpreter)
+
+
+def _link_toolkits(python: Python, folder: Path) -> None:
+    """Make the GUI toolkits that come with the Python, and nothing else of it, importable.
+
+    An environment with all of the system's packages would have its pytest plugins, too.
+    """
+    major, minor = python.minor
+    for toolkit in map(Path, python.toolkits):
+        link = folder / "lib" / f"python{major}.{minor}" / "site-packages" / toolkit.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(toolkit)
 
 
 def _run(*command: str) -> None:

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipyembed.gui import detect, strategy
+from ipyembed.gui import strategy
+from ipyembed.gui.detect import alive, main_loop_is_running
 from ipyembed.gui.turn import GuiTurn
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class CurrentGui:
         """
         name, how = policy, "chosen by its name"
         if policy in ("auto", "off"):
-            found = detect.alive() if policy == "auto" else None
+            found = alive() if policy == "auto" else None
             name, how = (found.name, found.how) if found is not None else ("", "")
         if name == self._asked and not (policy != "auto" and self._is_given_up):
             return
@@ -88,7 +89,7 @@ class CurrentGui:
         """
         if self.toolkit is None:
             return
-        if detect.main_loop_is_running(self.toolkit.name):
+        if main_loop_is_running(self.toolkit.name):
             self.how = f"{self.how}; its own main loop is running"
             self._turn = None
             return
@@ -99,3 +100,9 @@ class CurrentGui:
         if self._shared is not None:
             self._shared.undo.close()
             self._shared = None
+
+    def close(self) -> None:
+        """Drop what the toolkit's hook has kept."""
+        self.leave()
+        if self.toolkit is not None:
+            self.toolkit.release()

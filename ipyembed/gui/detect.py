@@ -59,7 +59,7 @@ def _qt_runs() -> bool:
 
 
 def _wx() -> Found | None:
-    wx = sys.modules.get("wx")
+    wx: Any = sys.modules.get("wx")
     app = wx.GetApp() if hasattr(wx, "GetApp") else None
     # The thread that imported it, not the one that made the application: wx says no more.
     if app is None or not getattr(wx, "IsMainThread", lambda: True)():

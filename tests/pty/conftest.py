@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.pty.gui_programs import PROGRAMS, Program
+from tests.gui.required import is_required, why_not
+from tests.pty.gui_programs import PROGRAMS
 from tests.pty.terminal import Terminal
 from tests.xvfb import virtual_screen
 
@@ -113,12 +113,44 @@ def display() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def toolkits() -> set[str]:
-    """The programs whose toolkit can be imported by this Python, asked in a process of its own."""
-    return {name for name, program in PROGRAMS.items() if _can_import(program)}
+    """The programs whose toolkit this Python has. In CI, what must not be missing is an error."""
+    there = {name for name in PROGRAMS if not why_not(name)}
+    if missing := [name for name in PROGRAMS if name not in there and is_required(name)]:
+        pytest.fail(f"not there for this Python: {', '.join(missing)}", pytrace=False)
+    return there
 
 
-def _can_import(program: Program) -> bool:
-    version = {"gtk3": "3.0", "gtk4": "4.0"}.get(program.toolkit)
-    require = f"import gi; gi.require_version('Gtk', '{version}'); " if version else ""
-    command = [sys.executable, "-W", "ignore", "-c", f"{require}import {program.module}"]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+@pytest.fixture
+def installed(toolkits: set[str]) -> Callable[..., None]:
+    """Skips the test unless this Python has all of these programs' toolkits."""
+
+    def skip_unless(*programs: str) -> None:
+        if missing := set(programs) - toolkits:
+            pytest.skip(f"{', '.join(sorted(missing))} is not installed for this Python")
+
+    return skip_unless
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request: pytest.FixtureRequest, installed: Callable[..., None]) -> str:
+    """Each toolkit's program."""
+    name: str = request.param
+    installed(name)
+    return name
+
+
+@pytest.fixture
+def a_program(toolkits: set[str]) -> str:
+    """The first program whose toolkit is there."""
+    for name in PROGRAMS:
+        if name in toolkits:
+            return name
+    pytest.skip("no toolkit is installed for this Python")
+
+
+@pytest.fixture
+def a_qt(a_program: str) -> str:
+    """The first Qt that is there."""
+    if not a_program.startswith("Py"):
+        pytest.skip("no Qt is installed for this Python")
+    return a_program

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 _QT = """
     from {binding} import QtCore, QtGui, QtWidgets
-    app = QtWidgets.QApplication([])
+    app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     class Window(QtWidgets.QLabel):
         def paintEvent(self, event):
             global paints

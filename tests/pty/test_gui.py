@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.pty.conftest import Spawn
-from tests.pty.gui_programs import ENTRIES, PROGRAMS, script
+from tests.pty.gui_programs import ENTRIES, script
 from tests.pty.terminal import Terminal
-
-
-@pytest.fixture(params=PROGRAMS)
-def program(request: pytest.FixtureRequest, toolkits: set[str]) -> str:
-    name: str = request.param
-    if name not in toolkits:
-        pytest.skip(f"{name} is not installed for this Python")
-    return name
 
 
 def watch_window(terminal: Terminal) -> None:

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ipyembed.gui.hooks import wakeup
 from ipyembed.gui.hooks.protocol import Hook
 
 
@@ -44,7 +45,7 @@ class Toolkit:
     prepare: Callable[[], None] = _nothing
     """What is to happen once when the user asks for it by name: import it; Qt: an application."""
     release: Callable[[], None] = _nothing
-    """Drop what the hook keeps from one call to the next."""
+    """Drop what the hook keeps from one call to the next (descriptors); it may be called again."""
     is_ours: bool = False
     """Whether it keeps the stricter protocol."""
 
@@ -75,4 +76,9 @@ def find(name: str) -> Toolkit:
         name, hook = pt_inputhooks.get_inputhook_name_and_func(name)
         return Toolkit(name, hook)
     module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    return Toolkit(name, module.hook, partial(module.prepare, name), module.release, is_ours=True)
+
+    def release() -> None:
+        module.release()
+        wakeup.release()
+
+    return Toolkit(name, module.hook, partial(module.prepare, name), release, is_ours=True)

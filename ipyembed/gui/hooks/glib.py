@@ -33,7 +33,7 @@ _LIBRARIES = ("libglib-2.0.so.0", "libglib-2.0.0.dylib")
 
 
 class _PollFD(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012 - ctypes wants a list
+    _fields_ = [
         ("fd", ctypes.c_int),
         ("events", ctypes.c_ushort),
         ("revents", ctypes.c_ushort),

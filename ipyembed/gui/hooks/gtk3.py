@@ -8,6 +8,7 @@ held back while our wait is the outermost loop; the wait ends.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import sys
 from typing import Any
 
@@ -43,13 +44,12 @@ class _MainQuit:
     """While entered, `Gtk.main_quit()` counts in `_quits` instead of complaining."""
 
     def __enter__(self) -> None:
-        self._handler = glib.library().g_log_set_handler(_DOMAIN, _CRITICAL, _on_message, None)
+        self._handler = glib.library().g_log_set_handler(_DOMAIN, _CRITICAL, _on_message_c, None)
 
     def __exit__(self, *exc_info: object) -> None:
         glib.library().g_log_remove_handler(_DOMAIN, self._handler)
 
 
-@_LogFunction
 def _on_message(domain: bytes, level: int, message: bytes, data: int) -> None:
     global _quits
     if message == _HELD_BACK:
@@ -58,13 +58,15 @@ def _on_message(domain: bytes, level: int, message: bytes, data: int) -> None:
         glib.library().g_log_default_handler(domain, level, message, data)
 
 
+# Here, because it has to live as long as GLib may call it.
+_on_message_c = _LogFunction(_on_message)
+
+
 def prepare(_name: str) -> None:
     """Import it, if another version is not there already."""
-    import gi
-
     if "gi.repository.Gtk" not in sys.modules:
-        gi.require_version("Gtk", "3.0")
-    from gi.repository import Gtk  # noqa: F401
+        importlib.import_module("gi").require_version("Gtk", "3.0")
+        importlib.import_module("gi.repository.Gtk")
 
 
 def release() -> None:

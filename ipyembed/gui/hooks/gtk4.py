@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 from ipyembed.gui.hooks import glib
@@ -21,11 +22,9 @@ def hook(context: Context) -> None:
 
 def prepare(_name: str) -> None:
     """Import it, if another version is not there already."""
-    import gi
-
     if "gi.repository.Gtk" not in sys.modules:
-        gi.require_version("Gtk", "4.0")
-    from gi.repository import Gtk  # noqa: F401
+        importlib.import_module("gi").require_version("Gtk", "4.0")
+        importlib.import_module("gi.repository.Gtk")
 
 
 def release() -> None:

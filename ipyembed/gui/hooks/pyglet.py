@@ -9,6 +9,7 @@ Elsewhere, and for older versions, it is IPython's hook, which polls.
 
 from __future__ import annotations
 
+import importlib
 import select
 import sys
 import threading
@@ -99,7 +100,7 @@ def _guarded(function: Any, *arguments: Any) -> Any:
 
 def prepare(_name: str) -> None:
     """Import it. A window is for the user to make."""
-    import pyglet  # noqa: F401
+    importlib.import_module("pyglet")
 
 
 def release() -> None:

@@ -15,7 +15,9 @@ import socket
 import threading
 from typing import Self
 
+# Kept from one call to the next: a call must cost little.
 _pair: tuple[socket.socket, socket.socket] | None = None
+_users = 0
 
 
 class SignalWakeup:
@@ -27,7 +29,7 @@ class SignalWakeup:
     __slots__ = ("_previous", "_reader", "_writer")
 
     def __enter__(self) -> Self:
-        global _pair
+        global _pair, _users
         self._reader = self._writer = self._previous = -1
         if threading.current_thread() is threading.main_thread():
             if _pair is None:
@@ -35,6 +37,7 @@ class SignalWakeup:
                 for end in _pair:
                     end.setblocking(False)
             self._reader, self._writer = (end.fileno() for end in _pair)
+            _users += 1
             self._previous = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         return self
 
@@ -55,8 +58,10 @@ class SignalWakeup:
         return True
 
     def __exit__(self, *exc_info: object) -> None:
+        global _users
         if self._reader < 0:
             return
+        _users -= 1
         found = signal.set_wakeup_fd(self._previous)
         if found != self._writer:
             # A callback has set another one, which is to stay.
@@ -65,9 +70,9 @@ class SignalWakeup:
 
 
 def release() -> None:
-    """Close what is kept from one call of a hook to the next."""
+    """Close what is kept from one call of a hook to the next, unless a call is under way."""
     global _pair
-    if _pair is not None:
+    if _pair is not None and not _users:
         for end in _pair:
             end.close()
         _pair = None

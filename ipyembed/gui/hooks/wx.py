@@ -9,6 +9,7 @@ window.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
@@ -37,7 +38,7 @@ def hook(context: Context) -> None:
 
 def prepare(_name: str) -> None:
     """Import it. An application is for the user to make."""
-    import wx  # noqa: F401
+    importlib.import_module("wx")
 
 
 def release() -> None:

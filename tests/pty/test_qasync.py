@@ -1,0 +1,273 @@
+"""`await embed_async()` where Qt turns asyncio: qasync's loop and PySide6's own QtAsyncio."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.pty import test_left_behind
+from tests.pty.conftest import Spawn
+
+pytest.importorskip("PySide6.QtWidgets", reason="PySide6-Essentials is not installed")
+
+RUNNERS = {
+    "qasync": "__import__('qasync').run",
+    "QtAsyncio": "partial(__import__('PySide6.QtAsyncio').QtAsyncio.run, keep_running=False)",
+}
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest, spawn: Spawn) -> str:
+    """An expression: what runs a coroutine on such a loop."""
+    if request.param == "qasync":
+        pytest.importorskip("qasync", reason="qasync is not installed")
+    else:
+        pytest.importorskip("PySide6.QtAsyncio", reason="PySide6-Addons is not installed")
+    spawn.env["QT_QPA_PLATFORM"] = "offscreen"
+    return RUNNERS[request.param]
+
+
+HOST = """
+    import asyncio, contextvars, signal, sys, threading, time
+    from functools import partial
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+    import ipyembed
+
+    app = QApplication([])
+    var = contextvars.ContextVar("var", default="unset")
+    thread = threading.get_ident()
+    ticks = paints = 0
+
+    def paint():
+        global paints
+        paints += 1
+
+    async def tick():
+        global ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    async def both_go_on():
+        before = ticks, paints
+        await asyncio.sleep(0.2)
+        return ticks > before[0], paints > before[1]
+
+    async def main():
+        me = asyncio.current_task()
+        timer = QTimer()
+        timer.timeout.connect(paint)
+        timer.start(10)
+        background = asyncio.create_task(tick())
+        handler, wakeup = signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(wakeup)
+        secret = 41
+        await ipyembed.embed_async(header="the header", exit_msg="bye")
+        print("left with", secret, var.get(), me.cancelling(), me is asyncio.current_task())
+        print("afterwards", await both_go_on())
+        print("handler kept", signal.getsignal(signal.SIGINT) is handler)
+        print("wakeup fd kept", signal.set_wakeup_fd(wakeup) == wakeup)
+        print("threads", [t.name for t in threading.enumerate() if "ipyembed" in t.name])
+        background.cancel()
+
+    (RUN)(main())
+    print("end")
+"""
+
+
+def test_a_session(spawn: Spawn, runner: str) -> None:
+    terminal = spawn(HOST.replace("RUN", runner))
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert "the header" in terminal.screen_text()
+
+    # Qt and asyncio go on while nothing is typed: the cell itself does not await
+    terminal.run("before = ticks, paints; say = lambda: print('and', ticks - 2, paints - 2)")
+    terminal.run("handle = asyncio.get_running_loop().call_later(0.5, say)")
+    said = terminal.wait_for(r"^and \d+ \d+$")
+    assert all(int(n) > 5 for n in said.split()[1:])
+
+    # the caller's own task, its thread, inside the loop
+    assert terminal.run("asyncio.current_task() is me, threading.get_ident() == thread").endswith(
+        "(True, True)"
+    )
+    assert terminal.run("await asyncio.sleep(0.01, asyncio.current_task() is me)").endswith("True")
+    assert terminal.run("await both_go_on()").endswith("(True, True)")
+    assert terminal.run("t = asyncio.create_task(asyncio.sleep(0.01, 'made in a sync cell'))") == ""
+    assert terminal.run("await t").endswith("'made in a sync cell'")
+
+    # context variables: QtAsyncio (PySide6 6.12) itself loses a task's context as it awaits
+    terminal.run("await asyncio.sleep(0); secret += 1; token = var.set('one')")
+    if "qasync" in runner:
+        assert terminal.run("await asyncio.sleep(0.01); var.get()").endswith("'one'")
+
+    terminal.line("exit")
+    terminal.wait_for(r"^bye$")
+    terminal.wait_for(r"^left with 42 \w+ 0 True$")
+    terminal.wait_for(r"^afterwards \(True, True\)$")
+    for kept in (r"handler kept True", r"wakeup fd kept True", r"threads \[\]", "end"):
+        terminal.wait_for(f"^{kept}$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+@pytest.mark.parametrize("ticking", [True, False])
+def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn, runner: str, ticking: bool) -> None:
+    """Also where Qt waits and calls no Python that could notice the signal."""
+    terminal = spawn(HOST.replace("RUN", runner))
+    terminal.run("def spin():\n    while True: pass\n")
+    if not ticking:
+        terminal.run("timer.stop(); background.cancel()")
+    n = terminal.prompt()
+    cells = ["await asyncio.sleep(1000)", "time.sleep(1000)", "spin()"] * (1 if ticking else 2)
+    for i, cell in enumerate(cells, n):
+        terminal.interrupt(cell)
+        terminal.prompt(i + 1)
+    assert terminal.run("me.cancelling(), me.done()").endswith("(0, False)")
+    assert "ipyembed/" not in terminal.screen_text()
+    assert terminal.run("await asyncio.sleep(0.01, 'fine')").endswith("'fine'")
+    terminal.line("exit")
+    terminal.wait_for(r"^left with 41 unset 0 True$")
+    terminal.wait_for(r"^handler kept True$")
+    terminal.wait_for(r"^wakeup fd kept True$")
+    assert terminal.wait_exit() == 0
+
+
+CANCELLED = """
+    import asyncio, os, sys, time
+    from functools import partial
+    from PySide6.QtWidgets import QApplication
+    import ipyembed
+
+    app = QApplication([])
+
+    async def main():
+        me = asyncio.current_task()
+
+        async def watch():
+            while not os.path.exists("cancel"):
+                await asyncio.sleep(0.005)
+            me.cancel()
+
+        watcher = asyncio.create_task(watch())
+        try:
+            await ipyembed.embed_async()
+            print("returned normally")
+        except BaseException as error:
+            print("ended by", type(error).__name__, me.cancelling())
+        me.uncancel()
+        await asyncio.sleep(0.01)
+        print("the host goes on", sys.stdout.isatty())
+
+    (RUN)(main())
+"""
+
+MOMENTS = {
+    "prompt": "",
+    "half-typed": "half = 'typed",
+    "sync cell": "while not __import__('os').path.exists('cancel'): time.sleep(0.001)\r\r",
+    "awaiting cell": "await asyncio.sleep(1000)\r",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_cancelling_takes_the_prompt_down(
+    spawn: Spawn, tmp_path: Path, runner: str, moment: str
+) -> None:
+    terminal = spawn(CANCELLED.replace("RUN", runner))
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    mark = terminal.mark()
+    terminal.send(MOMENTS[moment])
+    if moment != "prompt":
+        terminal.wait_for_new(re.escape(MOMENTS[moment].strip("\r")[:12]), mark)
+    (tmp_path / "cancel").touch()
+    terminal.wait_for("^ended by CancelledError 1$")
+    terminal.wait_for("^the host goes on True$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+    assert "Traceback" not in terminal.screen_text()
+
+
+@pytest.mark.parametrize("leaving", ["exit", "%exit_raise"])
+def test_nothing_is_left_behind(spawn: Spawn, runner: str, leaving: str) -> None:
+    run = f"""
+    from functools import partial
+    from PySide6.QtWidgets import QApplication
+    app = QApplication([])
+    ({runner})(session_async())"""
+    terminal = spawn(test_left_behind.HOST.replace("    RUN", run), rows=60, cols=200)
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.run("1/0")
+    terminal.run("await asyncio.sleep(0.01); left = asyncio.create_task(asyncio.sleep(0.2))")
+    terminal.run("await left, print('printed')")
+    terminal.interrupt("await asyncio.sleep(1000)")
+    terminal.prompt(5)
+    terminal.line(leaving)
+    terminal.wait_for(r"^compared \d+ things, 0 changed$")
+    terminal.wait_for("^end$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+def test_blocking_embed_in_such_a_loop(spawn: Spawn, runner: str) -> None:
+    terminal = spawn(
+        """
+        import asyncio
+        from functools import partial
+        from PySide6.QtWidgets import QApplication
+        import ipyembed
+        app = QApplication([])
+        async def main():
+            task = asyncio.create_task(asyncio.sleep(0.01, "the host's"))
+            ipyembed.embed()
+            print("and", await task)
+        (RUN)(main())
+        """.replace("RUN", runner)
+    )
+    terminal.prompt(1)
+    out = terminal.run("await asyncio.sleep(0.01, 'in a helper')")
+    assert re.search(r"EventLoop\s+cannot\s+be\s+re-entered", out)
+    assert out.endswith("'in a helper'")
+    terminal.line("exit")
+    terminal.wait_for("^and the host's$")
+    assert terminal.wait_exit() == 0
+
+
+def test_a_shell_opened_by_a_slot(spawn: Spawn) -> None:
+    """The usual way in such a program: a button starts a task."""
+    pytest.importorskip("qasync", reason="qasync is not installed")
+    terminal = spawn(
+        """
+        import asyncio, qasync
+        from PySide6.QtCore import QTimer
+        from PySide6.QtWidgets import QApplication, QPushButton
+        import ipyembed
+        app = QApplication([])
+        closed = asyncio.Event()
+        tasks = []
+        async def open_shell():
+            name = "slot"
+            await ipyembed.embed_async()
+            closed.set()
+        async def main():
+            button = QPushButton("shell")
+            button.clicked.connect(lambda: tasks.append(asyncio.create_task(open_shell())))
+            QTimer.singleShot(0, button.click)
+            await closed.wait()
+            print("closed")
+        qasync.run(main())
+        """,
+        env={"QT_QPA_PLATFORM": "offscreen"},
+    )
+    terminal.prompt(1)
+    assert terminal.run("name, await asyncio.sleep(0.01, 'awaited')").endswith(
+        "('slot', 'awaited')"
+    )
+    terminal.line("exit")
+    terminal.wait_for("^closed$")
+    assert terminal.wait_exit() == 0

@@ -1,0 +1,88 @@
+"""Ctrl-C in a shell that trio awaits."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.pty.conftest import Spawn
+from tests.pty.test_trio import HOST
+
+pytest.importorskip("trio", reason="trio is not installed")
+
+NURSERY = """
+async def in_nursery():
+    async with trio.open_nursery() as n:
+        n.start_soon(trio.sleep_forever)
+        n.start_soon(trio.sleep_forever)
+
+async def shielded():
+    with trio.CancelScope(shield=True):
+        await trio.sleep_forever()
+
+async def in_thread():
+    while True:
+        await trio.to_thread.run_sync(time.sleep, 0.05)
+
+def spin():
+    while True: pass
+"""
+
+INTERRUPTED = [
+    "await trio.sleep(1000)",
+    "time.sleep(1000)",
+    "spin()",
+    "await trio.sleep(0); spin()",
+    "await in_nursery()",
+    "await shielded()",
+    "await in_thread()",
+    "await trio.Event().wait()",
+]
+
+
+def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn) -> None:
+    terminal = spawn(HOST)
+    terminal.run(NURSERY)
+    for n, cell in enumerate(INTERRUPTED):
+        terminal.interrupt(cell)
+        terminal.prompt(n + 3)
+    assert terminal.run("host_nursery.cancel_scope.cancel_called").endswith("False")
+    assert "ipyembed/" not in terminal.screen_text()
+    assert "ExceptionGroup" not in terminal.screen_text()
+    assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
+    terminal.line("exit")
+    terminal.wait_for(r"^left with 41 unset True$")
+    terminal.wait_for(r"^handler kept True$")
+    terminal.wait_for(r"^ticks go on True$")
+    assert terminal.wait_exit() == 0
+
+
+def test_ctrl_c_in_code_that_trio_protects_comes_at_the_next_wait(spawn: Spawn) -> None:
+    terminal = spawn(HOST)
+    terminal.run(
+        "@trio.lowlevel.enable_ki_protection\n"
+        "def protected():\n"
+        "    end = time.monotonic() + 0.5\n"
+        "    while time.monotonic() < end: pass\n"
+        "    print('to its', 'end')\n"
+    )
+    terminal.interrupt("protected(); await trio.sleep(1000)")
+    assert "to its end" in terminal.screen_text()
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+
+
+def test_an_interrupt_from_outside_asks_again(spawn: Spawn) -> None:
+    terminal = spawn(HOST)
+    terminal.prompt(1)
+    terminal.send("half = 'typed")
+    terminal.wait_for("half = 'typed")
+    mark = terminal.mark()
+    terminal.signal(signal.SIGINT)  # trio raises it in its main task
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(1)
+    assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
+    terminal.line("exit")
+    terminal.wait_for(r"^ticks go on True$")
+    assert terminal.wait_exit() == 0

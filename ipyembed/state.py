@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -93,7 +94,7 @@ def juggler_state() -> JugglerState:
     juggler = attachment.juggler
     gui = juggler.current_gui
     return JugglerState(
-        opened=opened,
+        opened=opened.replace(os.getcwd() + os.sep, "", 1),
         host_loop=_host_loop(attachment),
         own_loop=_own_loop(attachment),
         gui=GuiState(gui.toolkit.name, gui.how, gui.strategy) if gui.toolkit else None,
@@ -125,9 +126,7 @@ def _innermost() -> tuple[Attachment, str]:
 def _host_loop(attachment: Attachment) -> LoopState | None:
     juggler = attachment.juggler
     if attachment.host is not None:
-        return LoopState(
-            attachment.host.kind, "running: the shell is awaited in it", _tasks(juggler.host_loop)
-        )
+        return LoopState(attachment.host.kind, "running", _tasks(juggler.host_loop))
     if juggler.host_loop is None:
         return None
     turned = {
@@ -159,7 +158,7 @@ def _tasks(loop: asyncio.AbstractEventLoop | None) -> int | None:
 
 
 def _thread_text(thread: threading.Thread | None) -> str | None:
-    return f"{thread.name} ({thread.ident})" if thread is not None else None
+    return thread.name if thread is not None else None
 
 
 def _doing(attachment: Attachment) -> str:

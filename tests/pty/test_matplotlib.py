@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from textwrap import dedent
@@ -15,25 +16,28 @@ from tests.pty.terminal import Terminal
 BACKENDS = {"qt": "QtAgg", "tk": "TkAgg"}
 
 
-@pytest.fixture(scope="session")
-def matplotlib() -> None:
-    """Skips without matplotlib. Its first import makes a list of fonts, which takes seconds."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import matplotlib.font_manager"],
-        capture_output=True,
-        check=False,
-        timeout=110,
-    )
-    if done.returncode != 0:
-        pytest.skip("matplotlib is not installed for this Python")
-
-
 @pytest.fixture(params=BACKENDS)
-def gui(request: pytest.FixtureRequest, matplotlib: None, toolkits: set[str]) -> str:
+def gui(request: pytest.FixtureRequest, toolkits: set[str]) -> str:
     name: str = request.param
     if not toolkits & ({"tk"} if name == "tk" else {"PySide6", "PyQt6", "PyQt5"}):
         pytest.skip(f"{name} is not installed for this Python")
+    if error := import_error(BACKENDS[name].lower()):
+        pytest.skip(f"matplotlib's {BACKENDS[name]} does not work with this Python: {error}")
     return name
+
+
+@functools.cache
+def import_error(backend: str) -> str:
+    """Why it cannot be imported; asked before the tests, as a first import lists all fonts."""
+    modules = f"matplotlib.font_manager, matplotlib.backends.backend_{backend}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {modules}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
 #: A figure whose line a task moves every 20 ms; a thread tells whether it is drawn.

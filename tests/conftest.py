@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.xvfb import virtual_screen
 
 
 @pytest.fixture
@@ -13,3 +17,15 @@ def ipython_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     path = tmp_path_factory.mktemp("ipython")
     monkeypatch.setenv("IPYTHONDIR", str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a virtual screen's display, one for each worker of the run."""
+    try:
+        with virtual_screen() as name:
+            yield name
+    except RuntimeError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no virtual screen: {error}")

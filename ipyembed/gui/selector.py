@@ -31,7 +31,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from ipyembed.gui.alarm import Alarm
 from ipyembed.gui.turn import GuiTurn
@@ -107,18 +107,23 @@ class GuiSelector:
         self._alarm.close()
 
 
+class StandIn(Protocol):
+    """What takes a selector's place in a loop for a time."""
+
+    real: Any
+
+    def close_stand_in(self) -> None: ...
+
+
 @contextmanager
-def gui_in_select(loop: Any, gui: Callable[[], GuiTurn | None]) -> Iterator[None]:
-    """While the block lasts, `loop` turns the toolkit that `gui()` gives instead of sleeping.
+def standing_in(loop: Any, stand_in: StandIn) -> Iterator[None]:
+    """While the block lasts, `loop` waits in `stand_in` instead of its selector.
 
     Enter and leave on the loop's thread. Nests: the innermost counts.
     """
-    stand_in = GuiSelector(loop, gui)
     loop._selector = stand_in
     try:
         yield
     finally:
-        # Somebody else's stand-in that was put in meanwhile may sit on ours and stays.
-        if loop._selector is stand_in:
-            loop._selector = stand_in.real
+        loop._selector = stand_in.real
         stand_in.close_stand_in()

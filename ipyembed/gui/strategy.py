@@ -36,7 +36,7 @@ def turning(
 ) -> AbstractContextManager[None]:
     """While entered, `loop` turns the toolkit that `gui()` gives at each moment, or none."""
     if strategy == "select":
-        return selector.gui_in_select(loop, gui)
+        return selector.standing_in(loop, selector.GuiSelector(loop, gui))
     if strategy == "thread":
-        return waiter.gui_beside_select(loop, gui)
+        return selector.standing_in(loop, waiter.WaiterSelector(loop, gui))
     return gui_in_slices(loop, gui)

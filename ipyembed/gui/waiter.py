@@ -12,8 +12,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ipyembed.gui.selector import TURN_EVERY
@@ -92,16 +91,3 @@ class WaiterSelector:
         self._thread.join()
         self._done_read.close()
         self._done_write.close()
-
-
-@contextmanager
-def gui_beside_select(loop: Any, gui: Callable[[], GuiTurn | None]) -> Iterator[None]:
-    """As `selector.gui_in_select`."""
-    stand_in = WaiterSelector(loop, gui)
-    loop._selector = stand_in
-    try:
-        yield
-    finally:
-        if loop._selector is stand_in:
-            loop._selector = stand_in.real
-        stand_in.close_stand_in()

@@ -13,7 +13,6 @@ import pytest
 from tests.gui.required import is_required, why_not
 from tests.pty.gui_programs import PROGRAMS
 from tests.pty.terminal import Terminal
-from tests.xvfb import virtual_screen
 
 #: Settings of the person who runs the tests that would change what a program shows.
 _PERSONAL = {"BASH_ENV", "COLUMNS", "EDITOR", "LESS", "LINES", "MANPAGER", "NO_COLOR", "PAGER"} | {
@@ -97,18 +96,6 @@ def spawn(tmp_path: Path, ipython_dir: Path) -> Iterator[Spawn]:
     factory = Spawn(tmp_path, ipython_dir)
     yield factory
     factory.close()
-
-
-@pytest.fixture(scope="session")
-def display() -> Iterator[str]:
-    """The name of a virtual screen's display, one for each worker of the run."""
-    try:
-        with virtual_screen() as name:
-            yield name
-    except RuntimeError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no virtual screen: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,7 +148,11 @@ def test_the_first_column_is_true_of_other_ways_in(spawn: Spawn, entry: str) -> 
 
 
 @pytest.mark.parametrize("shell", [name for name in SHELLS if name != "worker"])
-def test_each_row_of_a_gui_callback_is_true(spawn: Spawn, display: str, shell: str) -> None:
+def test_each_row_of_a_gui_callback_is_true(
+    spawn: Spawn, display: str, toolkits: set[str], shell: str
+) -> None:
+    if "tk" not in toolkits:
+        pytest.skip("tk is not installed for this Python")
     terminal = spawn(SHELLS[shell], env={"DISPLAY": display})
     check(terminal, shell, [row for row in ROWS if row.needs_gui])
 
@@ -194,27 +193,3 @@ def run(terminal: Terminal, code: str) -> int:
     number = terminal.prompt()
     terminal.run(code)
     return number
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """An X display on which Tk can open a window."""
-    if importlib.util.find_spec("_tkinter") is None:
-        pytest.skip("tkinter is not installed")
-    if "DISPLAY" in os.environ:
-        yield os.environ["DISPLAY"]
-        return
-    server = shutil.which("Xvfb")
-    if server is None:
-        pytest.skip("neither a display nor Xvfb is there")
-    with subprocess.Popen(
-        [server, "-displayfd", "1", "-nolisten", "tcp"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f":{process.stdout.readline().strip()}"
-        finally:
-            process.terminate()

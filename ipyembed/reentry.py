@@ -6,7 +6,8 @@ coroutine, with the connections, locks and tasks that belong to it.
 What asyncio says: `run_until_complete` refuses, because the loop is marked as running (in the
 thread and in the loop) and because a task is current. Nothing else stands in the way: an
 iteration of the loop holds no state across a callback but the number of handles that it still has
-to take from the ready queue.
+to take from the ready queue, and whether somebody has asked it to stop: the host's main task may
+end while the inner run lasts, which must not end that, but has to end the outer one.
 
 What does not work: patching asyncio (`nest_asyncio` replaces the C tasks by Python ones for the
 whole process); a second loop (objects are bound to the first); greenlets (a dependency, and the
@@ -61,15 +62,65 @@ def run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T
 
     Call on the loop's thread, when `can_reenter(loop)`.
     """
-    with _left(loop):
-        return loop.run_until_complete(future)
+    with _left(loop) as outer:
+        is_over = False
+
+        def end_inner_run(_: object) -> None:
+            if is_over:  # an interrupt has ended it, with this callback already due
+                return
+            outer.note_stop()
+            type(loop).stop(loop)  # the instance's own may be that of a run further out
+
+        future.add_done_callback(end_inner_run)
+        with outer.stops_are_its():
+            try:
+                while not future.done():
+                    loop.run_forever()
+                    if not future.done():
+                        outer.is_to_stop = True
+            finally:
+                is_over = True
+                future.remove_done_callback(end_inner_run)
+                if future.done() and not future.cancelled():
+                    future.exception()  # whoever gets what run_forever() raises has seen it
+    return future.result()
+
+
+class _Outer:
+    """The run of the loop that is interrupted by an inner one."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self.is_to_stop: bool = loop._stopping
+        """Whether it is to stop when the inner one is over: the host's main task may have ended."""
+
+    def note_stop(self) -> None:
+        """Take a stop that was asked for by `stop()` itself, before the inner run asks for its."""
+        self.is_to_stop = self.is_to_stop or self._loop._stopping
+
+    @contextmanager
+    def stops_are_its(self) -> Iterator[None]:
+        """While the inner run lasts: whoever stops the loop means the outer one."""
+
+        def stop() -> None:
+            self.is_to_stop = True
+
+        attributes = vars(self._loop)
+        kept = {"stop": attributes["stop"]} if "stop" in attributes else {}
+        attributes["stop"] = stop
+        try:
+            yield
+        finally:
+            attributes.pop("stop", None)
+            attributes.update(kept)
 
 
 @contextmanager
-def _left(loop: Any) -> Iterator[None]:
+def _left(loop: Any) -> Iterator[_Outer]:
+    outer = _Outer(loop)
     task = asyncio.current_task(loop)
     owed = len(loop._ready)
-    thread_id, stopping = loop._thread_id, loop._stopping
+    thread_id = loop._thread_id
     handle = getattr(loop, "_current_handle", None)
     kept_hooks = getattr(loop, "_old_agen_hooks", None)
     hooks = sys.get_asyncgen_hooks()
@@ -79,12 +130,10 @@ def _left(loop: Any) -> Iterator[None]:
     loop._thread_id = None
     loop._stopping = False
     try:
-        yield
+        yield outer
     finally:
         loop._thread_id = thread_id
-        # A stop() asked for in the inner loop was meant for whoever runs the loop, but it ended
-        # the inner run, whose caller has seen that.
-        loop._stopping = stopping
+        loop._stopping = outer.is_to_stop
         loop._current_handle = handle
         if hasattr(loop, "_old_agen_hooks"):
             loop._old_agen_hooks = kept_hooks

@@ -241,3 +241,37 @@ def test_uvloop_cannot_be_reentered() -> None:
         assert not reentry.can_reenter(loop)
     finally:
         loop.close()
+
+
+def test_the_host_s_main_task_may_end_meanwhile(run: Callable[[Main], None]) -> None:
+    """Its end stops the loop: the inner run goes on all the same, and the outer one does stop."""
+    seen: list[str] = []
+
+    async def main() -> None:
+        def callback() -> None:
+            seen.append(nested(asyncio.sleep(0.05, "inner is complete")))
+
+        asyncio.get_running_loop().call_soon(callback)
+        await asyncio.sleep(0.01)
+        seen.append("main ends")
+
+    run(main)
+    assert seen == ["main ends", "inner is complete"]
+
+
+@pytest.mark.parametrize("taken_before", [False, True])
+def test_a_stop_meanwhile_is_for_the_outer_run(taken_before: bool) -> None:
+    loop = asyncio.new_event_loop()
+    seen: list[str] = []
+    stop = loop.stop
+
+    def callback() -> None:
+        loop.call_later(0.01, stop if taken_before else lambda: loop.stop())  # noqa: PLW0108
+        seen.append(nested(asyncio.sleep(0.05, "inner is complete")))
+
+    loop.call_soon(callback)
+    loop.call_later(5, seen.append, "too late")
+    loop.run_forever()
+    assert seen == ["inner is complete"]
+    assert "stop" not in vars(loop)
+    loop.close()

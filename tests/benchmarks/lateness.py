@@ -1,0 +1,85 @@
+"""How late a 1 ms asyncio sleep is with a 60 Hz GUI and the prompt up.
+
+    python -m tests.benchmarks.lateness [--rounds N] [--seconds S] [--only PySide6 tk ...]
+
+Two windows of each toolkit: the bars are for the one whose timer ticks at 60 Hz. The other one is
+also painted each time, on the same thread: a sleep that ends meanwhile is late by what is left of
+the painting, whoever turns the loops. How long that takes is shown beside it.
+"""
+
+from __future__ import annotations
+
+from tests.benchmarks.harness import Figure, Options, Report, checked, percentile, run, take_turns
+from tests.benchmarks.measured import (
+    PAINTED,
+    TOOLKITS,
+    Stage,
+    asker,
+    assert_ticked,
+    still,
+    text,
+    toolkits_here,
+)
+
+_SLEEPER = """
+async def sleeper():
+    clock = time.perf_counter
+    while True:
+        started = clock()
+        await asyncio.sleep(0.001)
+        samples.append(clock() - started - 0.001)
+"""
+_BARE = f"{_SLEEPER}\nasyncio.run(sleeper())\n"
+_OURS = f"""{_SLEEPER}
+async def main():
+    task = asyncio.create_task(sleeper())
+    await ipyembed.embed_async()
+asyncio.run(main())
+"""
+_BARS = {50: 1.0, 99: 1.2}
+
+
+def measure(options: Options) -> Report:
+    report = Report(
+        "Lateness of asyncio.sleep(0.001) in a task, embed_async() up, a 16 ms GUI timer ticking",
+        f"the task's own clock around each sleep, {options.rounds} windows of {options.seconds:g} "
+        "s; bare: the same task under asyncio.run(), without GUI and prompt; painted: the window "
+        "is also painted at each tick (frame: CPU of that thread for a frame in the toolkit's own "
+        "main loop)",
+    )
+    names = toolkits_here(report, options.wanted(TOOLKITS))
+    with Stage() as stage:
+        programs = {"bare": stage.start(text(None, _BARE), has_prompt=False)}
+        programs["no GUI"] = stage.start(text(None, _OURS), has_prompt=True)
+        for name in names:
+            programs[name] = stage.start(text(name, still(name) + _OURS), has_prompt=True)
+            programs[f"{name} painted"] = stage.start(text(name, PAINTED + _OURS), has_prompt=True)
+            programs[f"{name} frame"] = stage.start(
+                text(name, f"{PAINTED}main_loop()"), has_prompt=False
+            )
+        found = take_turns(
+            {name: asker(program, options.seconds) for name, program in programs.items()},
+            options.rounds,
+        )
+        for name, program in programs.items():
+            with checked(name):
+                program.assert_prompt_lives()
+                if name not in ("bare", "no GUI"):
+                    assert_ticked(found[name], options.seconds)
+    # Without a GUI nothing of ours is in the loop, and paint is the toolkit's: for the record.
+    for name in ("no GUI", *names, *(f"{name} painted" for name in names)):
+        for percent, bar in _BARS.items():
+            ours, bare = (
+                [percentile(answer["samples"], percent) * 1e6 for answer in found[of]]
+                for of in (name, "bare")
+            )
+            judged = bar if name in names else None
+            report.figures.append(Figure(f"{name} p{percent}", "us", ours, bare, "bare", judged))
+    for name in names:
+        frames = [answer["cpu"] / answer["ticks"] * 1e6 for answer in found[f"{name} frame"]]
+        report.figures.append(Figure(f"{name} frame", "us", frames))
+    return report
+
+
+if __name__ == "__main__":
+    run(measure)

@@ -27,9 +27,9 @@ _ENTRIES = {
     "embed": "ipyembed.embed()",
     "embed_async": "asyncio.run(ipyembed.embed_async())",
 }
-#: Seconds after the prompt's first appearance until its own start-up has come to rest.
-_REST = 3.0
-_SHORTEST = 10.0
+#: Seconds after the first prompt in which the watchdog gets used to an eval thread that is well.
+_REST = 15.0
+_SHORTEST = 12.0
 _BAR = 1.0
 
 

@@ -26,6 +26,8 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt
+``routing``            output goes where the code that prints it belongs
+``detach``             a coroutine is left by whoever awaits it, and goes on
 ``resize``             the prompt hears of the terminal's new size
 ``state``              what all of this is doing now: `juggler_state()`, ``%loops``
 ``magics``             the magics

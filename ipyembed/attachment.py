@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 
 from ipyembed.cells import Cells
-from ipyembed.completion import EvalThreadCompleter
+from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.gui.hooks import find
 from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
@@ -89,6 +89,9 @@ class Attachment:
             original = shell.pt_app.completer
             self._completer = EvalThreadCompleter(original, self.juggler)
             self._undo.callback(setattr, shell.pt_app, "completer", original)
+            app = shell.pt_app.app
+            self._undo.callback(setattr, app, "key_bindings", app.key_bindings)
+            app.key_bindings = bindings_that_wait(shell.pt_app)
         self._add_magics()
         configurables: list[Any] = shell.configurables  # where %config looks
         configurables.append(self.juggler)

@@ -10,14 +10,38 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Iterable
+import signal
+import threading
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
 
+from IPython.core.completer import cursor_to_position, provisionalcompleter
+from IPython.terminal.ptutils import IPythonPTCompleter
+from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import (
+    Condition,
+    emacs_insert_mode,
+    has_focus,
+    has_selection,
+    vi_insert_mode,
+)
+from prompt_toolkit.key_binding import (
+    KeyBindings,
+    KeyBindingsBase,
+    KeyPressEvent,
+    merge_key_bindings,
+)
+from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
+from prompt_toolkit.shortcuts import CompleteStyle
 
 if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+
     from ipyembed.juggler import LoopJuggler
 
 
@@ -34,12 +58,18 @@ class EvalThreadCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        """See `Completer`; blocks the prompt, for `completion_timeout` at most."""
+        """See `Completer`; blocks the prompt, for `completion_timeout` at most.
+
+        For key bindings of the user's that ask this way; the prompt's own do not.
+        """
         if self._juggler.completion_thread == "prompt":
-            return self._completer.get_completions(document, complete_event)
+            return self._completions(document, complete_event)
+        asked = self._asked(document, complete_event)
         try:
-            return self._asked(document, complete_event).result(self._juggler.completion_timeout)
+            return asked.result(self._juggler.completion_timeout)
         except TimeoutError:
+            asked.cancel()
+            self._juggler.give_up_completion()
             return []
 
     async def get_completions_async(
@@ -47,23 +77,136 @@ class EvalThreadCompleter(Completer):
     ) -> AsyncGenerator[Completion, None]:
         """See `Completer`; the prompt goes on meanwhile."""
         if self._juggler.completion_thread == "prompt":
-            for completion in self._completer.get_completions(document, complete_event):
+            for completion in self._completions(document, complete_event):
                 yield completion
             return
         asked = asyncio.wrap_future(self._asked(document, complete_event))
-        try:
-            completions = await asyncio.wait_for(asked, self._juggler.completion_timeout)
-        except TimeoutError:
-            return
-        for completion in completions:
+        await self._wait_until_of_use(asked)
+        for completion in asked.result() if not asked.cancelled() else ():
             yield completion
 
+    async def _wait_until_of_use(self, asked: asyncio.Future[list[Completion]]) -> None:
+        """Wait for the answer; cancel it if it is late.
+
+        prompt_toolkit asks for one answer at a time: it shall not have to wait for one to a
+        question that is not asked any more, because the text is another.
+        """
+        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def text_changed(_: object) -> None:
+            if not changed.done():
+                changed.set_result(None)
+
+        text_changes = get_app().current_buffer.on_text_changed
+        text_changes += text_changed
+        try:
+            either: set[asyncio.Future[Any]] = {asked, changed}
+            patience = self._juggler.completion_timeout
+            await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            text_changes -= text_changed
+            if not asked.done():
+                asked.cancel()
+                self._juggler.give_up_completion()
+
     def _asked(self, document: Document, complete_event: CompleteEvent) -> Future[list[Completion]]:
-        # IPython's completer patches stdout above the prompt of the current AppSession, which is
-        # a context variable of the prompt thread.
+        # A completer that is not IPython's may look for the prompt's application, which is in a
+        # context variable of the prompt thread.
         context = contextvars.copy_context()
-        return self._juggler.complete_in_eval_thread(
-            lambda: context.run(
-                lambda: list(self._completer.get_completions(document, complete_event))
-            )
+
+        def complete() -> list[Completion]:
+            with _interruptible():
+                return context.run(self._completions, document, complete_event)
+
+        return self._juggler.complete_in_eval_thread(complete)
+
+    def _completions(self, document: Document, complete_event: CompleteEvent) -> list[Completion]:
+        completer: Any = self._completer
+        # IPython 9.0 to 9.18: private. Around it, IPython puts a proxy of prompt_toolkit's in the
+        # place of sys.stdout, in all threads: what is printed meanwhile is written into the midst
+        # of the prompt, because that proxy does not find a prompt in another thread.
+        private = getattr(completer, "_get_completions", None)
+        if not isinstance(completer, IPythonPTCompleter) or private is None:
+            return list(completer.get_completions(document, complete_event))
+        if not document.current_line.strip():
+            return []
+        text, cursor = document.text, document.cursor_position
+        offset = cursor_to_position(
+            text, document.cursor_position_row, document.cursor_position_col
         )
+        with provisionalcompleter():
+            return list(private(text, offset, cursor, completer.ipy_completer))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """While the eval thread completes: SIGINT ends that, not the host.
+
+    At the prompt, Ctrl-C is a key. A SIGINT comes when the prompt has ended and the eval thread
+    still computes completions. IPython takes every exception there for the completer's.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    previous = signal.getsignal(signal.SIGINT) if is_main else None
+    if previous is None:  # another thread, or installed from C: it could not be put back
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+class _Ready(Completer):
+    """Has its completions already."""
+
+    def __init__(self, completions: list[Completion]) -> None:
+        self._completions = completions
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        return self._completions
+
+
+def bindings_that_wait(session: PromptSession[str]) -> KeyBindingsBase:
+    """The key bindings of the session's application, where completions may take their time.
+
+    Those of prompt_toolkit and IPython expect them at once.
+    """
+    bindings = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER) & ~has_selection & (emacs_insert_mode | vi_insert_mode)
+
+    @Condition
+    def is_pending() -> bool:
+        state = session.default_buffer.complete_state
+        return state is not None and not state.completions
+
+    # IPython's Enter closes the menu if there is one. One that has not come yet shall eat no Enter.
+    @bindings.add("enter", filter=typing & is_pending)
+    def _enter(event: KeyPressEvent) -> None:
+        event.current_buffer.cancel_completion()
+        event.key_processor.feed(event.key_sequence[0], first=True)
+
+    @Condition
+    def is_like_readline() -> bool:
+        before = session.default_buffer.document.current_line_before_cursor
+        return session.complete_style == CompleteStyle.READLINE_LIKE and bool(before.strip())
+
+    # prompt_toolkit's asks the completer synchronously, which would block the prompt.
+    @bindings.add("tab", filter=typing & is_like_readline)
+    async def _complete_like_readline(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        document, completer = buffer.document, buffer.completer
+        asked = CompleteEvent(completion_requested=True)
+        async with aclosing(completer.get_completions_async(document, asked)) as completions:
+            ready = [completion async for completion in completions]
+        if buffer.document != document:  # late
+            return
+        buffer.completer = _Ready(ready)
+        try:
+            display_completions_like_readline(event)
+        finally:
+            buffer.completer = completer
+
+    return merge_key_bindings([session.app.key_bindings or KeyBindings(), bindings])

@@ -179,8 +179,13 @@ class LoopJuggler(Policies):
         self._completion = completion
         return completion
 
+    def give_up_completion(self) -> None:
+        """Nobody waits for it any more: from now on, it can be what the eval thread is stuck in."""
+        self._completion = None
+
     def _is_completing(self) -> bool:
-        return self._completion is not None and self._completion.running()
+        completion = self._completion
+        return completion is not None and completion.running()
 
     def call_in_eval_thread(self, function: Callable[[], T]) -> Future[T]:
         """Have `function` called on the eval thread, when that next waits; from any thread.

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
@@ -26,6 +27,7 @@ from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.gui.hooks import find
+from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
@@ -67,6 +69,7 @@ class Attachment:
         self._undo = ExitStack()
         self._undo.callback(self.juggler.close)
         self._undo.enter_context(prompt_thread)
+        self.juggler.interrupts.open()
         self._attach()
 
     def _attach(self) -> None:
@@ -143,25 +146,57 @@ class Attachment:
         while True:
             self.juggler.look_for_gui()
             with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
-                try:
-                    return self.juggler.wait(question)
-                except KeyboardInterrupt:
-                    if question.withdraw_and_wait() and question.answer.exception() is None:
-                        shell: Any = self.shell  # IPython declares it as None
-                        shell.rl_next_input = question.answer.result()
+                with self._asked_anew(question) as is_asked_anew:
+                    try:
+                        return self.juggler.wait(question)
+                    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+                        if not (is_asked_anew() or isinstance(error, KeyboardInterrupt)):
+                            raise
+                        if question.withdraw_and_wait() and question.answer.exception() is None:
+                            shell: Any = self.shell  # IPython declares it as None
+                            shell.rl_next_input = question.answer.result()
             print()
 
     async def prompt_for_code_async(self, host: Host) -> str:
         """The same, awaiting. A cancellation is raised once the prompt is gone."""
-        self.juggler.look_for_gui()
-        if host.loop is not None:
-            self.juggler.share_with_gui(host.loop)
-        with modes_restored(), self._asking_cell(host.watch(self.juggler)) as question:
-            return await host.wait(question)
+        while True:
+            self.juggler.look_for_gui()
+            if host.loop is not None:
+                self.juggler.share_with_gui(host.loop)
+            with modes_restored(), self._asking_cell(host.watch(self.juggler)) as question:
+                with self._asked_anew(question, host) as is_asked_anew:
+                    try:
+                        return await host.wait(question)
+                    except asyncio.CancelledError:
+                        if not is_asked_anew() or host.is_being_cancelled:
+                            raise
+            print()
+
+    @contextmanager
+    def _asked_anew(
+        self, question: Question[str], host: Host | None = None
+    ) -> Iterator[Callable[[], bool]]:
+        """While the question is asked, it is withdrawn at a SIGINT that the host has no use for."""
+        is_asked_anew = False
+
+        def ask_anew_threadsafe() -> None:
+            nonlocal is_asked_anew
+            is_asked_anew = True
+            question.withdraw_threadsafe()
+
+        if host is None and not self.terminal.is_plain:
+            yield lambda: False  # the wait for the answer is interrupted
+            return
+        wake = partial(host.call_soon_threadsafe, _nothing) if host is not None else None
+        with self.juggler.interrupts.at_prompt(ask_anew_threadsafe, wake):
+            yield lambda: is_asked_anew
 
     def _asking_cell(self, watch: Watch | None) -> AbstractContextManager[Question[str]]:
         options = {"completer": self._completer} if self._completer else {}
-        return self.terminal.asking_cell(self.juggler.output, watch, **options)
+        return self.terminal.asking_cell(self.juggler.output, self._handover(), watch, **options)
+
+    def _handover(self) -> Handover:
+        return Handover(self.juggler.call_in_eval_thread, self.juggler.interrupts)
 
     def enable_gui(self, gui: str | None = None) -> None:
         """As IPython's: `%gui NAME`, `%gui` for none, and what `%matplotlib` calls.
@@ -191,7 +226,7 @@ class Attachment:
         """As IPython's; asked on the prompt thread."""
         if self.shell.quiet:
             return True
-        with modes_restored(), self.terminal.asking_yes_no(prompt, default, interrupt) as question:
+        with modes_restored(), self._asking_yes_no(prompt, default, interrupt) as question:
             return self.juggler.wait(question)
 
     async def ask_yes_no_async(
@@ -200,10 +235,19 @@ class Attachment:
         """The same, awaiting."""
         if self.shell.quiet:
             return True
-        with modes_restored(), self.terminal.asking_yes_no(prompt, default, interrupt) as question:
+        with modes_restored(), self._asking_yes_no(prompt, default, interrupt) as question:
             return await host.wait(question)
+
+    def _asking_yes_no(
+        self, prompt: str, default: str | None, interrupt: str | None
+    ) -> AbstractContextManager[Question[bool]]:
+        return self.terminal.asking_yes_no(self._handover(), prompt, default, interrupt)
 
     @property
     def eval_thread(self) -> threading.Thread:
         """The thread on which cells run."""
         return self.juggler.eval_thread
+
+
+def _nothing() -> None:
+    pass

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import ExecutionResult
 
+from ipyembed.blocking import without_ours
 from ipyembed.hints import hint_for
 from ipyembed.process_state import stream_attributes_preserved
 
@@ -177,7 +178,7 @@ class Cells:
         if self._is_interrupt(error):
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt().with_traceback(tb), tb)
         elif isinstance(error, KeyboardInterrupt):
-            exc_tuple = (type(error), error, self._juggler.interrupts.without_handler(tb))
+            exc_tuple = (type(error), error, without_ours(tb))
         elif host is not None and _is_all(error, host.cancellation) and host.is_being_cancelled:
             return  # nobody's error: the host ends the shell
         elif isinstance(error, (RuntimeError, TypeError)):

@@ -13,12 +13,12 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from ipyembed import reentry
-from ipyembed.interrupts import CellInterrupts, woken_by_signals
+from ipyembed.blocking import frames
+from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler, _finish_threadsafe, _kind
 from ipyembed.prompt_thread import TEARDOWN, Question
 from ipyembed.watchdog import Watch
@@ -101,7 +101,9 @@ class Host(ABC):
     @contextmanager
     def opened(self, juggler: LoopJuggler) -> Iterator[None]:
         """While the shell is open: calls for the eval thread are made by the host loop."""
-        calls = juggler.calls
+        calls, interrupts = juggler.calls, juggler.interrupts
+        interrupts.host_loop = self.loop
+        interrupts.roots = set(frames(sys._getframe()))
         with calls.woken_by(lambda: self.call_soon_threadsafe(calls.run_pending)):
             yield
 
@@ -186,27 +188,13 @@ class AsyncioHost(Host):
                 asked += 1
                 self.task.cancel()
 
-        waking = woken_by_signals(self._wake) if self._hides_its_wait else nullcontext()
-        with waking, interrupts.awaiting(lambda: self.loop.call_soon_threadsafe(cancel)):
+        with interrupts.awaiting(cancel, self.loop.call_soon_threadsafe, loop=self.loop):
             try:
                 return await cell
             finally:
                 over = True
                 for _ in range(asked):
                     self.task.uncancel()
-
-    @property
-    def _hides_its_wait(self) -> bool:
-        # Qt's loop (under qasync, QtAsyncio) goes on waiting after a signal; asyncio's own, uvloop
-        # and trio let Python's handler run.
-        return reentry.is_turned_by_another(self.loop)
-
-    def _wake(self) -> None:
-        self.loop.call_soon_threadsafe(_nothing)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _is_implemented(method: Callable[[], object]) -> bool:

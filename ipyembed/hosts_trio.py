@@ -74,6 +74,7 @@ class TrioHost(Host):
             juggler.stuck_after,
             self.call_soon_threadsafe,
             is_excused=juggler._is_completing,
+            interrupt_threadsafe=juggler.interrupts.interrupt_stuck_threadsafe,
             root=self._root,
         )
 
@@ -119,7 +120,8 @@ class TrioHost(Host):
         """See `Host`. Where trio defers an interrupt, so do we, to the cell's next wait."""
         driven = InterruptibleWaits(cell)
         waiting = interrupts.awaiting(
-            lambda: self.call_soon_threadsafe(driven.interrupt),
+            driven.interrupt,
+            self.call_soon_threadsafe,
             is_critical=trio.lowlevel.currently_ki_protected,
         )
         with self._scopes.of_cells(), waiting:

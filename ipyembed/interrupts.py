@@ -1,88 +1,189 @@
-"""Who gets Ctrl-C while a cell runs.
+"""Who gets Ctrl-C: the one arbiter. docs/interrupts.md has the whole table, and what fails.
 
-Goal: Ctrl-C stops the cell and nothing else of the host.
+Goal: Ctrl-C stops what the user means and nothing else of the host.
 
 What does not work: asyncio's `Runner` turns the first SIGINT into a cancel of the host's main
 task; `loop.add_signal_handler` cannot interrupt code that blocks, and taking such a handler away
 again throws away the one that the host had.
 
-What we do: while a cell runs on the main thread, one `signal.signal` handler looks at the stack
-that it interrupted. If the cell's own code is on it, `KeyboardInterrupt` is raised there. If not,
-the cell is awaiting, and what it awaits is cancelled. Before and after, the host's handler is in
-place, the same object. A cell on another thread is not interrupted: signals reach the main thread
-only.
+What we do: from the moment in which a prompt has been answered until the next one has the terminal,
+SIGINT is ours (`sigint`). Our handler looks at the stack that it interrupted. If the cell's own
+code is on it, `KeyboardInterrupt` is raised there. If not, the cell is awaiting, and what it awaits
+is cancelled; if some other code blocks the loop by then, the next Ctrl-C is raised in that
+(`blocking`). While the prompt is up, Ctrl-C is a key, and SIGINT is the host's.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
-import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, FrameType
 
+from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
 
-if TYPE_CHECKING:
-    from IPython.terminal.interactiveshell import TerminalInteractiveShell
-
-_OURS = os.path.dirname(__file__) + os.sep
+from ipyembed.blocking import find_activity, frames, interrupt
+from ipyembed.nudge import nudge
+from ipyembed.sigint import Sigint
+from ipyembed.watchdog import describe_frame
 
 # Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
 # not while it awaits. The first takes an exception for the cell's; around it, in the second, the
-# shell does its own work, as on the history.
+# shell does its own work, as on the history. The third calls functions of the user's, and takes
+# care of an interrupt in them.
 _RUNS_CODE = InteractiveShell.run_ast_nodes.__code__
 _RUNS_CELL = InteractiveShell.run_cell_async.__code__
+_RUNS_HOOKS = EventManager.trigger.__code__
+
+AT_ONCE = 0.2
+"""Seconds in which a second Ctrl-C is the same as the first."""
+PATIENCE = 1.0
+"""Seconds after which a second Ctrl-C ends even what the shell itself does."""
+
+
+@dataclass
+class _Awaited:
+    """What the cell awaits."""
+
+    cancel: Callable[[], object]
+    """Cancels it. Called by the loop."""
+    call_soon_threadsafe: Callable[[Callable[[], object]], object]
+    is_critical: Callable[[], bool]
+    loop: asyncio.AbstractEventLoop | None
+    roots: set[FrameType]
+    asked: float = 0.0
+    """When Ctrl-C has asked the loop to cancel it; 0 if the loop has done so since."""
+
+    def deliver(self) -> None:
+        """Runs in the loop."""
+        self.asked = 0.0
+        self.cancel()
 
 
 class CellInterrupts:
-    """Interrupts of one shell's cells. All methods run on the eval thread."""
+    """Interrupts of one shell.
 
-    def __init__(self, shell: TerminalInteractiveShell) -> None:
+    But for what the name says, all methods run on the eval thread.
+
+    ==============  ===========================  ================================================
+    state           SIGINT                       left by
+    ==============  ===========================  ================================================
+    between         ours: the shell's own code   `armed()`; `to_host()`, as a prompt comes up
+    in a cell       ours: the cell's             the cell's end
+    prompt          the host's (or ours: see     `to_shell()`, as the prompt ends
+                    `at_prompt()`)
+    ==============  ===========================  ================================================
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._cancel: Callable[[], object] | None = None
-        self._is_critical: Callable[[], bool] = _never
+        self._sigint = Sigint(self._handle)
+        self._holds_nudge = False
+        self._awaited: _Awaited | None = None
+        self._in_cell = False
+        self._ignored = 0.0
+        self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
+        self.host_loop: asyncio.AbstractEventLoop | None = None
+        self.roots: set[FrameType] = set()
+        """The loop that the host turns on this thread, and the frames in which it does."""
+
+    def open(self) -> None:
+        """Begin; nothing of the host's is touched yet."""
+        if _is_main():
+            self._holds_nudge = nudge.hold()
+
+    def close(self) -> None:
+        """End, for good."""
+        self.roots = set()
+        if _is_main():
+            self._sigint.close()
+            if self._holds_nudge:
+                self._holds_nudge = False
+                nudge.let_go()
+
+    def to_shell(self) -> None:
+        """From now on SIGINT is ours, in a cell and between."""
+        self._ignored = 0.0
+        if _is_main():
+            self._sigint.take()
+
+    def to_host(self) -> None:
+        """From now on SIGINT is the host's, unless all that it has is Python's own handler.
+
+        That would end the host's loop. It stays with us in a block of `at_prompt()`.
+        """
+        is_pythons = self._sigint.previous is signal.default_int_handler
+        if _is_main() and not (is_pythons and self._ask_anew_threadsafe is not None):
+            self._sigint.give_back()
 
     @contextmanager
-    def armed(self) -> Iterator[None]:
-        """While a cell runs: SIGINT is ours."""
-        self.cancelled = False
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = signal.getsignal(signal.SIGINT)
-        if previous is None:  # installed from C: it could not be put back
-            yield
-            return
-        signal.signal(signal.SIGINT, self._handle)
+    def at_prompt(
+        self,
+        ask_anew_threadsafe: Callable[[], object],
+        wake_threadsafe: Callable[[], object] | None = None,
+    ) -> Iterator[None]:
+        """While a prompt is up: a SIGINT that is still ours calls `ask_anew_threadsafe()`.
+
+        `wake_threadsafe()` wakes the loop that the eval thread turns, if that is the host's.
+        """
+        previous = self._ask_anew_threadsafe, self._sigint.wake_threadsafe
+        self._ask_anew_threadsafe = ask_anew_threadsafe
+        self._sigint.wake_threadsafe = wake_threadsafe
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, previous)
+            self._ask_anew_threadsafe, self._sigint.wake_threadsafe = previous
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """While a cell runs: SIGINT is the cell's."""
+        self.cancelled = False
+        was_taken = self._sigint.is_taken
+        self.to_shell()
+        self._in_cell = True
+        try:
+            yield
+        finally:
+            self._in_cell = False
+            if not was_taken:
+                self.to_host()
 
     @contextmanager
     def awaiting(
         self,
-        cancel_threadsafe: Callable[[], object],
+        cancel: Callable[[], object],
+        call_soon_threadsafe: Callable[[Callable[[], object]], object],
         is_critical: Callable[[], bool] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> Iterator[None]:
-        """While the cell may await: `cancel_threadsafe()` cancels what it awaits.
+        """While the cell may await: `cancel()` cancels what it awaits.
 
-        It is called from a signal handler, so it must also wake the loop. `is_critical()` tells, in
-        the handler, whether the code that was interrupted is the loop's own, called by the cell,
-        and must not be left by an exception; then what the cell awaits next is cancelled.
+        `call_soon_threadsafe` has the loop call it; from a signal handler, so it must also wake
+        the loop. `is_critical()` tells, in the handler, whether the code that was interrupted is
+        the loop's own, called by the cell, and must not be left by an exception; then what the cell
+        awaits next is cancelled. `loop` is the loop, if it is one of asyncio's interface.
         """
-        previous = self._cancel, self._is_critical
-        self._cancel, self._is_critical = cancel_threadsafe, is_critical or _never
+        previous = self._awaited, self._sigint.wake_threadsafe
+        self._awaited = _Awaited(
+            cancel,
+            call_soon_threadsafe,
+            is_critical or _never,
+            loop,
+            {*frames(sys._getframe()), *self.roots},
+        )
+        self._sigint.wake_threadsafe = lambda: call_soon_threadsafe(_nothing)
         try:
             yield
         finally:
-            self._cancel, self._is_critical = previous
+            self._awaited, self._sigint.wake_threadsafe = previous
 
     @contextmanager
     def left_to_the_runner(self) -> Iterator[None]:
@@ -90,77 +191,102 @@ class CellInterrupts:
 
         Such a runner has its own way with it, if nobody else has.
         """
-        ours = signal.getsignal(signal.SIGINT)
-        if ours != self._handle or threading.current_thread() is not threading.main_thread():
+        if not _is_main() or not self._sigint.is_taken:
             yield
             return
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._sigint.give_back()
+        hosts = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, ours)
+            signal.signal(signal.SIGINT, hosts)
+            self._sigint.take()
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
+    # -- on the main thread, in a signal handler ---------------------------------------------
+
+    def _handle(self, frame: FrameType | None) -> None:
+        if not self._in_cell:
+            self._in_own_code(frame)
+            return
+        awaited = self._awaited
         executing = self._runs(_RUNS_CODE, frame)
-        if executing and not self._is_critical():
+        if executing and not (awaited is not None and awaited.is_critical()):
             raise KeyboardInterrupt
-        if self._cancel is not None and (executing or not self._runs(_RUNS_CELL, frame)):
+        if awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
+            self._cancel(awaited, frame)
+        elif _is_running(_RUNS_HOOKS, frame):
+            raise KeyboardInterrupt
+
+    def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
+        """The first asks the loop; when that has not done so yet, the second frees the loop."""
+        now = time.monotonic()
+        if not awaited.asked:
             self.cancelled = True
-            self._cancel()
+            awaited.asked = now
+            awaited.call_soon_threadsafe(awaited.deliver)
+        elif now - awaited.asked > AT_ONCE:
+            self._interrupt_activity(frame, awaited.loop, awaited.roots)
 
-    def without_handler(self, tb: TracebackType | None) -> TracebackType | None:
-        """Cut our own frames off a traceback's end: the user's code was interrupted, not ours."""
-        last: TracebackType | None = None
-        at = tb
-        while at is not None:
-            if not at.tb_frame.f_code.co_filename.startswith(_OURS):
-                last = at
-            at = at.tb_next
-        if last is not None:
-            last.tb_next = None
-        return tb
+    def _interrupt_activity(
+        self,
+        frame: FrameType | None,
+        loop: asyncio.AbstractEventLoop | None,
+        roots: set[FrameType],
+    ) -> None:
+        activity = find_activity(frame, roots, loop)
+        if activity is not None:
+            interrupt(activity, describe_frame(frame))
 
-    def _runs(self, code: CodeType, frame: Any) -> bool:
-        while frame is not None:
-            if frame.f_code is code and frame.f_locals.get("self") is self._shell:
-                return True
-            frame = frame.f_back
-        return False
+    def _in_own_code(self, frame: FrameType | None) -> None:
+        """Between two cells: nothing is broken off, unless it takes long and Ctrl-C comes again."""
+        if self._ask_anew_threadsafe is not None:
+            self._ask_anew_threadsafe()
+            return
+        if _is_running(_RUNS_HOOKS, frame):
+            raise KeyboardInterrupt
+        now = time.monotonic()
+        if not self._ignored:
+            self._ignored = now
+        elif now - self._ignored > PATIENCE and _is_interacting(frame):
+            self._ignored = 0.0
+            raise KeyboardInterrupt
+
+    def _runs(self, code: CodeType, frame: FrameType | None) -> bool:
+        return any(
+            at.f_code is code and at.f_locals.get("self") is self._shell for at in frames(frame)
+        )
+
+    # -- from the prompt thread --------------------------------------------------------------
+
+    def interrupt_stuck_threadsafe(self) -> None:
+        """Raise KeyboardInterrupt in the task or callback that the eval thread is stuck in."""
+        nudge.call_threadsafe(
+            lambda frame: self._interrupt_activity(frame, self.host_loop, self.roots)
+        )
+
+
+def _is_running(code: CodeType, frame: FrameType | None) -> bool:
+    return any(at.f_code is code for at in frames(frame))
+
+
+def _is_interacting(frame: FrameType | None) -> bool:
+    """Whether the shell's loop over prompts and cells has called this, and not to wait."""
+    for at in frames(frame):
+        name = at.f_code.co_name
+        if name in ("interact", "_interact_async"):
+            return True
+        if name in ("wait", "wait_until_done") or at.f_code.co_name == "_run_once":
+            return False
+    return False
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _never() -> bool:
     return False
 
 
-@contextmanager
-def woken_by_signals(wake_threadsafe: Callable[[], object]) -> Iterator[None]:
-    """While the main thread waits in C code that goes on after a signal (Qt's loop).
-
-    Python calls its handlers between two bytecodes of the main thread, so such code must be made to
-    call some Python: `wake_threadsafe()`, on a thread of ours, when a signal has come. That thread
-    is told by the wakeup fd; who had that before is told as well. Off the main thread, nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    previous = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-
-    def forward() -> None:
-        while numbers := ours.recv(4096):
-            if previous != -1:
-                with suppress(OSError):
-                    os.write(previous, numbers)
-            with suppress(RuntimeError):
-                wake_threadsafe()
-
-    thread = threading.Thread(target=forward, name="ipyembed-signals", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(previous, warn_on_full_buffer=False)
-        theirs.close()
-        thread.join()
-        ours.close()
+def _nothing() -> None:
+    pass

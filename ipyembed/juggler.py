@@ -171,7 +171,14 @@ class LoopJuggler(Policies):
     ) -> Watch:
         ident = self.eval_thread.ident
         assert ident is not None
-        return Watch(ident, self.stuck_after, call_soon_threadsafe, loop, self._is_completing)
+        return Watch(
+            ident,
+            self.stuck_after,
+            call_soon_threadsafe,
+            loop,
+            self._is_completing,
+            self.interrupts.interrupt_stuck_threadsafe,
+        )
 
     def complete_in_eval_thread(self, complete: Callable[[], T]) -> Future[T]:
         """As `call_in_eval_thread`, but the eval thread does not count as stuck while it runs."""
@@ -240,7 +247,7 @@ class LoopJuggler(Policies):
         task = loop.create_task(coroutine, context=context)
         with (
             self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
-            self.interrupts.awaiting(lambda: loop.call_soon_threadsafe(task.cancel)),
+            self.interrupts.awaiting(task.cancel, loop.call_soon_threadsafe, loop=loop),
         ):
             return self._run_until_complete(loop, task)
 
@@ -250,7 +257,7 @@ class LoopJuggler(Policies):
         if self._helper is None:
             self._helper = LoopThread("ipyembed-await")
         result, cancel = self._helper.submit(coroutine, context)
-        with self.interrupts.awaiting(cancel):
+        with self.interrupts.awaiting(cancel, self._helper.loop.call_soon_threadsafe):
             return result.result()
 
     @staticmethod
@@ -277,6 +284,7 @@ class LoopJuggler(Policies):
 
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
+        self.interrupts.close()
         self._calls.close()
         self.current_gui.close()
         stubborn: list[str] = []

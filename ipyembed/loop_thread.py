@@ -61,7 +61,8 @@ class LoopThread:
     def submit(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
     ) -> tuple[Future[T], Callable[[], object]]:
-        """Run `coroutine` there; returns its result to come and what cancels it, from any thread.
+        """Run `coroutine` there; returns its result to come and what cancels it, called by
+        the loop.
 
         A cancelled coroutine ends the future with `asyncio.CancelledError`, when it has ended.
         """
@@ -79,7 +80,7 @@ class LoopThread:
                 task.cancel()
 
         loop.call_soon_threadsafe(start)
-        return result, lambda: loop.call_soon_threadsafe(cancel)
+        return result, cancel
 
     def close(self) -> list[str]:
         """Stop the thread and close the loop; returns the names of tasks that did not end.

@@ -67,6 +67,7 @@ class ThreadedInteractiveShell(_TerminalOfNow):
         with slot.hold("the shell of the command line") as opened:
             if self.attachment is not None:
                 opened.attachment = self.attachment
+                self.attachment.juggler.interrupts.to_shell()
             try:
                 super().mainloop()
             finally:
@@ -175,6 +176,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
             attachment = Attachment(self, awaitable=awaitable)
             try:
                 opened.attachment = attachment
+                attachment.juggler.interrupts.to_shell()
                 with names_of(caller, self):
                     yield attachment
             finally:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
+from ipyembed.handover import Handover, with_ctrl_c
 from ipyembed.output import above_prompt, drained
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.resize import resize_heard
@@ -109,12 +110,12 @@ class Terminal:
 
     @contextmanager
     def asking_cell(
-        self, output: str, watch: Watch | None, **options: Any
+        self, output: str, handover: Handover, watch: Watch | None, **options: Any
     ) -> Iterator[Question[str]]:
         """Ask for a cell; for the time of the block, others' output lands above the prompt.
 
         Use on the eval thread: making a prompt calls the user's `Prompts`. `output` is the policy
-        of that name; `watch` runs beside the prompt; `options` are prompt_toolkit's, over those
+        of that name; `handover` has SIGINT while the prompt is up; `watch` runs beside the prompt; `options` are prompt_toolkit's, over those
         of the shell. The answer ends with EOFError at Ctrl-D and at the end of the input.
         """
         shell = self.shell
@@ -125,18 +126,21 @@ class Terminal:
         if session is None or self.is_plain:
             first = _text(shell.prompts.in_prompt_tokens())
             rest = _text(shell.prompts.continuation_prompt_tokens())
-            with prompt_thread.asking(lambda: self._read_cell(first, rest)) as question:
+            with (
+                handover.without_raw_mode(is_terminal()),
+                prompt_thread.asking(lambda: self._read_cell(first, rest)) as question,
+            ):
                 yield question
             return
         # IPython 9.0 to 9.18: private, but all of the prompt's looks come from there.
         options = {**shell._extra_prompt_options(), **options}
 
         async def prompt() -> str:
-            async with _watching(session.app, watch):
+            async with _watching(session, watch), handover.to_host(session.app.input, watch):
                 text: str = await session.prompt_async(default=default, **options)
             return text
 
-        with resize_heard(session.app), _asking(session.app, output, prompt) as question:
+        with resize_heard(session.app), _asking(session.app, output, handover, prompt) as question:
             yield question
 
     async def _read_cell(self, first: str, rest: str) -> str:
@@ -153,36 +157,44 @@ class Terminal:
 
     @contextmanager
     def asking_yes_no(
-        self, prompt: str, default: str | None, interrupt: str | None
+        self, handover: Handover, prompt: str, default: str | None, interrupt: str | None
     ) -> Iterator[Question[bool]]:
         """As IPython's `ask_yes_no`, asked on the prompt thread."""
         session = self.shell.pt_app
         if session is None or self.is_plain:
             read = partial(_line_reader.read_line, prompt + " ")
-            with prompt_thread.asking(partial(_yes_or_no, read, default, interrupt)) as question:
+            with (
+                handover.without_raw_mode(is_terminal()),
+                prompt_thread.asking(partial(_yes_or_no, read, default, interrupt)) as question,
+            ):
                 yield question
             return
 
-        def ask() -> Coroutine[Any, Any, bool]:
+        async def ask() -> bool:
             # Made in the question's AppSession, so it reads and writes where the prompt does.
             short: PromptSession[str] = PromptSession()
-            return _yes_or_no(partial(short.prompt_async, prompt + " "), default, interrupt)
+            read = partial(short.prompt_async, prompt + " ")
+            async with handover.to_host(short.app.input, None):
+                return await _yes_or_no(read, default, interrupt)
 
-        with _asking(session.app, "sys", ask) as question:
+        with _asking(session.app, "sys", handover, ask) as question:
             yield question
 
 
 @asynccontextmanager
-async def _watching(app: Application[str], watch: Watch | None) -> AsyncIterator[None]:
+async def _watching(session: PromptSession[str], watch: Watch | None) -> AsyncIterator[None]:
     """While the prompt is up, `watch` runs beside it, and hears of each key."""
-    keys = app.key_processor.after_key_press
+    keys = session.app.key_processor.after_key_press
+    bindings = session.key_bindings
     watching = asyncio.create_task(watch.run()) if watch else None
     if watch:
         keys += watch.key_pressed
+        session.key_bindings = with_ctrl_c(bindings, watch)
     try:
         yield
     finally:
         if watching and watch:
+            session.key_bindings = bindings
             keys -= watch.key_pressed
             watching.cancel()
         await drained()
@@ -208,7 +220,10 @@ async def _yes_or_no(
 
 @contextmanager
 def _asking(
-    app: Application[str], output: str, ask: Callable[[], Coroutine[Any, Any, T]]
+    app: Application[str],
+    output: str,
+    handover: Handover,
+    ask: Callable[[], Coroutine[Any, Any, T]],
 ) -> Iterator[Question[T]]:
     """Ask in an AppSession of its own, on the terminal of `app`."""
     context = contextvars.copy_context()
@@ -218,6 +233,7 @@ def _asking(
         with above_prompt(output, context), prompt_thread.asking(ask, context) as question:
             yield question
     finally:
+        handover.close()
         context.run(app_session.__exit__, None, None, None)
 
 

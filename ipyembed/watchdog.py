@@ -46,13 +46,29 @@ class Watch:
     """The loop that the eval thread turns, to name the task that it is in."""
     is_excused: Callable[[], bool] = lambda: False
     """Whether the eval thread is at work for the prompt itself (a completion)."""
+    interrupt_threadsafe: Callable[[], object] = lambda: None
+    """Ends what the eval thread is stuck in."""
 
     def __post_init__(self) -> None:
         self._key_pressed = asyncio.Event()
+        self.is_stuck = False
+        """Whether it is known that the eval thread is stuck. Of the prompt thread."""
+        self._is_to_be_freed = False
 
     def key_pressed(self, _: object = None) -> None:
         """Look now. Runs on the prompt thread."""
         self._key_pressed.set()
+
+    def ctrl_c(self) -> None:
+        """End what the eval thread is stuck in, now or when it is found stuck by the next beat.
+
+        Runs on the prompt thread.
+        """
+        if self.is_stuck:
+            self.interrupt_threadsafe()
+        else:
+            self._is_to_be_freed = True
+            self._key_pressed.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -67,17 +83,24 @@ class Watch:
                 return
             await asyncio.sleep(self.stuck_after)
             if beat.is_back or self.is_excused():
+                if not self._key_pressed.is_set():
+                    self._is_to_be_freed = False
                 rest = min(2 * rest + self.stuck_after, LONGEST_REST)
                 await self._rest(rest)
                 if self._key_pressed.is_set():
                     rest = 0.0
                 continue
             rest = 0.0
+            self.is_stuck = True
+            if self._is_to_be_freed:
+                self._is_to_be_freed = False
+                self.interrupt_threadsafe()
             await self._say(
                 f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
                 f"{self.where()}; the prompt stays alive, cells wait for it"
             )
             await beat.wait_back_in_prompt_thread()
+            self.is_stuck = False
             await self._say(
                 f"ipyembed: the eval thread is free again after {beat.came_back - sent:.1f} s"
             )

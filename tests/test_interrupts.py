@@ -1,42 +1,295 @@
-"""Signals that wake code which does not look for them."""
+"""Taking SIGINT and giving it back; nudges; code that blocks its loop. Without a terminal."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
-from ipyembed.interrupts import woken_by_signals
+import pytest
+
+from ipyembed.blocking import Interrupted, find_activity, frames, interrupt
+from ipyembed.nudge import SIGNAL, Nudge, nudge
+from ipyembed.sigint import Sigint
+
+needs_nudges = pytest.mark.skipif(SIGNAL is None, reason="the system has no such signal")
 
 
-def test_a_signal_wakes_and_whoever_had_the_wakeup_fd_is_told() -> None:
-    woken = threading.Event()
+@pytest.fixture
+def held() -> Iterator[None]:
+    assert nudge.hold()
+    yield
+    nudge.let_go()
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+def test_what_was_there_is_back_and_hears_of_other_signals_only() -> None:
     theirs, ours = os.pipe()
     os.set_blocking(ours, False)
-    before = signal.set_wakeup_fd(ours)
-    handler = signal.signal(signal.SIGUSR1, lambda *_: None)
-    try:
-        with woken_by_signals(woken.set):
-            signal.raise_signal(signal.SIGUSR1)
-            assert woken.wait(10)
-            assert os.read(theirs, 10) == bytes([signal.SIGUSR1])
-        assert signal.set_wakeup_fd(ours) == ours
-    finally:
-        signal.signal(signal.SIGUSR1, handler)
-        signal.set_wakeup_fd(before)
-        os.close(ours)
-        os.close(theirs)
+    woken = threading.Event()
+    seen: list[FrameType | None] = []
+    with handlers_kept():
+        signal.signal(signal.SIGUSR1, nothing)
+        signal.signal(signal.SIGINT, nothing)
+        before = signal.set_wakeup_fd(ours)
+        sigint = Sigint(seen.append)
+        sigint.wake_threadsafe = woken.set
+        sigint.take()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGUSR1)
+        assert len(seen) == 1
+        assert woken.wait(10)
+        assert os.read(theirs, 10) == bytes([signal.SIGUSR1])
+        sigint.give_back()
+        assert signal.getsignal(signal.SIGINT) is nothing
+        signal.raise_signal(signal.SIGINT)
+        assert os.read(theirs, 10) == bytes([signal.SIGINT])
+        assert len(seen) == 1
+        sigint.close()
+        assert signal.set_wakeup_fd(before) == ours
+    os.close(ours)
+    os.close(theirs)
     assert "ipyembed-signals" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_off_the_main_thread_it_does_nothing() -> None:
-    names: list[str] = []
+def test_what_somebody_has_set_meanwhile_stays() -> None:
+    theirs, ours = os.pipe()
+    os.set_blocking(ours, False)
+    with handlers_kept():
+        sigint = Sigint(nothing)
+        sigint.take()
+        signal.signal(signal.SIGINT, nothing)
+        before = signal.set_wakeup_fd(ours)
+        sigint.close()
+        assert signal.getsignal(signal.SIGINT) is nothing
+        assert signal.set_wakeup_fd(-1) == ours
+        assert before != ours
+    os.close(ours)
+    os.close(theirs)
 
-    def run() -> None:
-        with woken_by_signals(lambda: None):
-            names.extend(thread.name for thread in threading.enumerate())
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    assert "ipyembed-signals" not in names
+def test_a_wakeup_fd_that_was_reset_meanwhile_is_put_back() -> None:
+    theirs, ours = os.pipe()
+    os.set_blocking(ours, False)
+    before = signal.set_wakeup_fd(ours)
+    sigint = Sigint(nothing)
+    sigint.take()
+    signal.set_wakeup_fd(-1)  # as asyncio does when its loop is closed
+    sigint.close()
+    assert signal.set_wakeup_fd(before) == ours
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_loops_wish_to_restart_system_calls_is_kept() -> None:
+    """A read that a signal interrupts would otherwise fail in C code that does not try again."""
+    libc = __import__("ctypes").CDLL(None, use_errno=True)
+    readable, writable = os.pipe()
+
+    async def main() -> int:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, nothing)
+        sigint = Sigint(nothing)
+        sigint.take()
+        sigint.close()
+        ident = threading.get_ident()
+        timers = [
+            threading.Timer(0.1, signal.pthread_kill, (ident, signal.SIGINT)),
+            threading.Timer(0.3, os.write, (writable, b"x")),
+        ]
+        for timer in timers:
+            timer.start()
+        got: int = libc.read(readable, __import__("ctypes").create_string_buffer(1), 1)
+        for timer in timers:
+            timer.join()
+        return got
+
+    assert asyncio.run(main()) == 1
+    os.close(readable)
+    os.close(writable)
+
+
+@needs_nudges
+def test_a_nudge_raises_into_a_call_that_blocks(held: None) -> None:
+    def fail(frame: FrameType | None) -> None:
+        assert frame is not None
+        raise ZeroDivisionError(frame.f_code.co_name)
+
+    timer = threading.Timer(0.1, nudge.call_threadsafe, (fail,))
+    timer.start()
+    with pytest.raises(ZeroDivisionError, match="into_a_call"):
+        time.sleep(30)
+    timer.join()
+
+
+@needs_nudges
+def test_a_nudge_that_raises_nothing_disturbs_nothing(held: None) -> None:
+    begun = time.monotonic()
+    timer = threading.Timer(0.1, nudge.now_threadsafe)
+    timer.start()
+    time.sleep(0.3)
+    timer.join()
+    assert time.monotonic() - begun >= 0.3
+
+
+@needs_nudges
+def test_a_signal_that_the_host_uses_is_left_alone() -> None:
+    assert SIGNAL is not None
+    before = signal.signal(SIGNAL, nothing)
+    try:
+        other = Nudge()
+        assert not other.hold()
+        assert not other.call_threadsafe(nothing)
+        assert signal.getsignal(SIGNAL) is nothing
+    finally:
+        signal.signal(SIGNAL, before)
+
+
+# -- code that blocks its loop -----------------------------------------------------------------
+
+
+def loops() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    kinds: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    try:
+        import uvloop
+    except ImportError:
+        return kinds
+    return {**kinds, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
+    if request.param not in loops():
+        pytest.skip("uvloop is not installed")
+    loop = loops()[request.param]()
+    yield loop
+    loop.close()
+
+
+def interrupt_soon(roots: set[FrameType], seen: list[str]) -> threading.Timer:
+    def call(frame: FrameType | None) -> None:
+        activity = find_activity(frame, roots)
+        if activity is not None:
+            seen.append(activity.name)
+            interrupt(activity, "a place")
+
+    timer = threading.Timer(0.1, nudge.call_threadsafe, (call,))
+    timer.start()
+    return timer
+
+
+async def sleeps(log: list[str]) -> None:
+    try:
+        await nested(log)
+    finally:
+        log.append("finally")
+
+
+async def nested(log: list[str]) -> None:
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        log.append("KeyboardInterrupt")
+        raise
+
+
+async def swallows(log: list[str]) -> str:
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        log.append("swallowed")
+    await asyncio.sleep(0.01)
+    return "went on"
+
+
+@needs_nudges
+def test_a_task_that_blocks_ends_and_the_loop_goes_on(
+    held: None, loop: asyncio.AbstractEventLoop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log: list[str] = []
+    seen: list[str] = []
+    roots = set(frames(sys._getframe()))
+
+    async def main() -> str:
+        task = asyncio.create_task(sleeps(log), name="the sleeper")
+        timer = interrupt_soon(roots, seen)
+        await asyncio.wait({task})
+        timer.join()
+        assert isinstance(task.exception(), Interrupted)
+        other = asyncio.create_task(swallows(log))
+        timer = interrupt_soon(roots, seen)
+        await asyncio.wait({other})
+        timer.join()
+        return other.result()
+
+    assert loop.run_until_complete(main()) == "went on"
+    assert log == ["KeyboardInterrupt", "finally", "swallowed"]
+    assert seen[0] == "task the sleeper"
+    assert sys.gettrace() is None
+    shown = capsys.readouterr().err
+    assert "ipyembed: KeyboardInterrupt in task the sleeper, in a place" in shown
+    assert shown.rstrip().endswith("KeyboardInterrupt")
+    assert "in nested" in shown
+    assert "blocking.py" not in shown
+
+
+@needs_nudges
+@pytest.mark.parametrize("callback", ["python", "c"])
+def test_a_callback_that_blocks_ends_and_the_loop_goes_on(
+    held: None, loop: asyncio.AbstractEventLoop, callback: str
+) -> None:
+    seen: list[str] = []
+    reported: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    roots = set(frames(sys._getframe()))
+
+    def blocks() -> None:
+        time.sleep(30)
+
+    async def main() -> None:
+        timer = interrupt_soon(roots, seen)
+        asyncio.get_running_loop().call_soon(*((blocks,) if callback == "python" else (time.sleep, 1)))
+        begun = time.monotonic()
+        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        assert time.monotonic() - begun < 20
+        timer.join()
+
+    loop.run_until_complete(main())
+    if callback == "c" and "uvloop" in type(loop).__module__:
+        assert seen == []  # it has no frame, and uvloop none either: nothing to tell it by
+        return
+    assert len(seen) == 1
+    assert seen[0].startswith("callback ")
+    assert [type(context["exception"]) for context in reported] == [Interrupted]
+
+
+@needs_nudges
+def test_a_loop_that_waits_is_not_interrupted(held: None, loop: asyncio.AbstractEventLoop) -> None:
+    seen: list[str] = []
+    roots = set(frames(sys._getframe()))
+
+    async def main() -> None:
+        timer = interrupt_soon(roots, seen)
+        await asyncio.sleep(0.3)
+        timer.join()
+
+    loop.run_until_complete(main())
+    assert seen == []

@@ -1,0 +1,156 @@
+"""Raises KeyboardInterrupt in code that blocks a loop, and keeps it from ending that loop.
+
+Goal: `except KeyboardInterrupt` and `finally` in the code see what they would see in a script; the
+task or callback ends; the loop, the GUI and all other tasks go on.
+
+What does not work: asyncio, uvloop and qasync end their loop when a KeyboardInterrupt leaves a task
+or callback (any other exception only ends the task). An exception of another kind would not be
+seen by the code's own `except KeyboardInterrupt`. And nothing of ours is on the stack between that
+code and the host's loop that could catch it.
+
+What we do: find the outermost frame of the task or callback, raise KeyboardInterrupt, and have a
+trace function on that one frame replace it by `Interrupted` when it leaves. Where another trace
+function is set (a debugger, coverage), `Interrupted` is raised at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import opcode
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NoReturn
+
+_OURS = os.path.dirname(__file__) + os.sep
+# Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python, and
+# what calls that.
+_CALLS_BACK = asyncio.Handle._run.__code__
+_LOOP: frozenset[CodeType] = frozenset(
+    getattr(asyncio.BaseEventLoop, name).__code__
+    for name in ("_run_once", "run_forever", "run_until_complete")
+    if hasattr(asyncio.BaseEventLoop, name)
+)
+
+
+class Interrupted(BaseException):
+    """What a task or callback ends with that Ctrl-C has ended, so that its loop goes on."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A task or callback that is being executed."""
+
+    frame: FrameType | None
+    """Its outermost frame; None where it is a C function, which has none."""
+    name: str
+    """For people."""
+
+
+def frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """`frame` and those that it was called from."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def find_activity(
+    frame: FrameType | None,
+    roots: frozenset[FrameType] | set[FrameType],
+    loop: asyncio.AbstractEventLoop | None = None,
+) -> Activity | None:
+    """The task or callback that `frame` belongs to; None if that is the loop's own code.
+
+    `roots` are frames that turn loops; those of our own package are such in any case.
+    """
+    outermost: FrameType | None = None
+    for at in frames(frame):
+        code = at.f_code
+        if code is _CALLS_BACK:
+            callback = at.f_locals["self"]._callback
+            name = getattr(callback, "__qualname__", None) or repr(callback)
+            return Activity(outermost, _task_name(loop) or f"callback {name}")
+        if code in _LOOP or at in roots or code.co_filename.startswith(_OURS):
+            break
+        outermost = at
+    if outermost is None or _is_waiting(outermost):
+        return None
+    return Activity(outermost, _task_name(loop) or f"callback {outermost.f_code.co_qualname}")
+
+
+def _is_waiting(frame: FrameType) -> bool:
+    """Whether the loop itself has called this, to wait."""
+    return frame.f_code.co_name == "select" and frame.f_globals.get("__name__") == "selectors"
+
+
+def _task_name(loop: asyncio.AbstractEventLoop | None) -> str | None:
+    try:
+        task = asyncio.current_task(loop)
+    except RuntimeError:
+        return None
+    return f"task {task.get_name()}" if task is not None else None
+
+
+def interrupt(activity: Activity, place: str) -> NoReturn:
+    """Raise KeyboardInterrupt in `activity`, in which the caller was called by a signal.
+
+    `place` says where that is. When it has ended the activity, its traceback is shown.
+    """
+    said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
+    outermost = activity.frame
+    if outermost is None or sys.gettrace() is not None:
+        print(said, file=sys.stderr)
+        raise Interrupted(f"Ctrl-C, while it blocked its loop in {place}")
+    error = KeyboardInterrupt()
+    _replace_at_exit(outermost, error, said)
+    raise error
+
+
+def _replace_at_exit(outermost: FrameType, error: KeyboardInterrupt, said: str) -> None:
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if event != "return" or frame is not outermost:
+            return trace
+        # It ends, or waits: in either case it blocks no more.
+        sys.settrace(None)
+        outermost.f_trace = None
+        if not _is_unwinding(frame):
+            return None
+        tb = without_ours(error.__traceback__)
+        text = "".join(traceback.format_exception(type(error), error, tb))
+        print(f"{said}\n{text}", end="", file=sys.stderr)
+        raise Interrupted(said).with_traceback(tb) from None
+
+    outermost.f_trace = trace
+    outermost.f_trace_lines = False
+    sys.settrace(lambda *_: None)
+
+
+def _is_unwinding(frame: FrameType) -> bool:
+    """Whether a frame that returns, for a trace function, is being left by an exception.
+
+    Python (3.11 to 3.13) reports both alike. The instruction tells: one that returns or yields has
+    done so, any other has failed. 3.13 has gone past the yield already.
+    """
+    code, at = frame.f_code.co_code, frame.f_lasti
+    name = opcode.opname[code[at]]
+    if name == "RESUME":
+        return code[at + 1] & 3 == 0
+    return not name.endswith(("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"))
+
+
+def without_ours(tb: TracebackType | None) -> TracebackType | None:
+    """Cut our own frames off a traceback's end: the user's code was interrupted, not ours."""
+    last: TracebackType | None = None
+    at = tb
+    while at is not None:
+        if not at.tb_frame.f_code.co_filename.startswith(_OURS):
+            last = at
+        at = at.tb_next
+    if last is not None:
+        last.tb_next = None
+    return tb
+
+

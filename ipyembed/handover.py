@@ -1,0 +1,115 @@
+"""Around a prompt: SIGINT and Ctrl-C go from the shell to the host and back without a gap.
+
+While the prompt has the terminal, Ctrl-C is a key, so SIGINT is the host's, as if no shell were
+there. As soon as the terminal is out of raw mode, Ctrl-C is SIGINT. If the host had that for but a
+moment before the cell begins, a Ctrl-C of then would end the host. So the terminal is raw from
+before the eval thread gives SIGINT to the host until after it has taken it back.
+
+The eval thread may be stuck when the prompt is answered. Then it takes SIGINT late, and the prompt
+keeps the terminal so long: Ctrl-C stays a key, and can free that thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.key_binding.key_bindings import KeyBindingsBase
+from prompt_toolkit.keys import Keys
+
+from ipyembed.interrupts import CellInterrupts
+from ipyembed.watchdog import Watch
+
+SOON = 0.02
+"""Seconds in which an eval thread that is not stuck has taken SIGINT."""
+
+
+class Handover:
+    """Who has SIGINT around one prompt."""
+
+    def __init__(
+        self, call: Callable[[Callable[[], object]], Future[Any]], interrupts: CellInterrupts
+    ) -> None:
+        """`call` has the eval thread call a function, from any thread."""
+        self._call = call
+        self._interrupts = interrupts
+        self._asked: list[Future[Any]] = []
+
+    @asynccontextmanager
+    async def to_host(self, terminal: Input, watch: Watch | None) -> AsyncIterator[None]:
+        """While the prompt is up, SIGINT is the host's. Runs on the prompt thread."""
+        with terminal.raw_mode():
+            self._asked.append(self._call(self._interrupts.to_host))
+            yield
+            # Not if the question is withdrawn: the eval thread may be waiting for just that.
+            taken = self._call(self._interrupts.to_shell)
+            self._asked.append(taken)
+            await _until_done(taken, terminal, watch)
+
+    @contextmanager
+    def without_raw_mode(self, is_terminal: bool) -> Iterator[None]:
+        """While lines are read as they come: Ctrl-C in a terminal is SIGINT, and is not the host's.
+
+        Runs on the eval thread.
+        """
+        if not is_terminal:
+            self._interrupts.to_host()
+        try:
+            yield
+        finally:
+            self._interrupts.to_shell()
+
+    def close(self) -> None:
+        """The prompt is over. Runs on the eval thread."""
+        for asked in self._asked:
+            asked.cancel()
+        self._interrupts.to_shell()
+
+
+async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -> None:
+    done = asyncio.wrap_future(call)
+    if (await asyncio.wait({done}, timeout=SOON))[0]:
+        return
+    typed: list[KeyPress] = []
+
+    def read() -> None:
+        for key in terminal.read_keys():
+            if key.key != Keys.ControlC:
+                typed.append(key)
+            elif watch is not None:
+                watch.ctrl_c()
+
+    with terminal.attach(read):
+        await asyncio.wait({done})
+    store_typeahead(terminal, typed)
+
+
+def with_ctrl_c(bindings: KeyBindingsBase | None, watch: Watch) -> KeyBindingsBase:
+    """`bindings`, where Ctrl-C also frees a thread that is stuck.
+
+    If that is known, it does nothing else, and what is typed stays. If it is not known and nothing
+    is typed, it does so if the thread turns out to be stuck.
+    """
+    ours = KeyBindings()
+    if bindings is None:
+        return ours
+
+    @ours.add(Keys.ControlC)
+    def ctrl_c(event: KeyPressEvent) -> None:
+        if watch.is_stuck:
+            watch.ctrl_c()
+            return
+        if not event.current_buffer.text:
+            watch.ctrl_c()
+        for binding in reversed(bindings.get_bindings_for_keys((Keys.ControlC,))):
+            if binding.filter():
+                binding.call(event)
+                return
+
+    return merge_key_bindings([bindings, ours])

@@ -1,0 +1,100 @@
+"""Has the main thread do something at once, even in the middle of a blocking call.
+
+Python runs signal handlers on the main thread, between two bytecodes; a blocking call is left for
+them, and goes on when they raise nothing. So a signal that nobody uses, with a handler of ours, is
+how another thread gets a function called there at once: it may raise into the code that blocks, or
+just have Python look at the signals that have come.
+
+What does not work: `PyThreadState_SetAsyncExc` and `Py_AddPendingCall` alone wait for the end of a
+blocking call. Sending SIGINT a second time would interrupt twice, if the first was only late.
+
+The signal is SIGURG: ignored by default, so one that comes too late harms nobody. Where the host
+uses it, or there is none (Windows), `is_held` is false, and nothing is called.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+
+SIGNAL: signal.Signals | None = getattr(signal, "SIGURG", None)
+
+Call = Callable[[FrameType | None], object]
+
+
+class Nudge:
+    """The process's use of the signal.
+
+    =========  ======================  =====================
+    state      left by                 the signal's handler
+    =========  ======================  =====================
+    free       the first `hold()`      the host's: none
+    held       the last `let_go()`     ours
+    =========  ======================  =====================
+    """
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._calls: deque[Call] = deque()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether calls will be made."""
+        return self._holders > 0
+
+    def hold(self) -> bool:
+        """Take the signal; whether it could be had. Main thread. `let_go()` as often as it could."""
+        if self._holders == 0:
+            if SIGNAL is None or not hasattr(signal, "pthread_kill"):
+                return False
+            if signal.getsignal(SIGNAL) != signal.SIG_DFL:
+                return False
+            signal.signal(SIGNAL, self._handle)
+        self._holders += 1
+        return True
+
+    def let_go(self) -> None:
+        """Give the signal back, at the last call. Main thread."""
+        self._holders -= 1
+        if self._holders == 0 and SIGNAL is not None:
+            self._calls.clear()
+            if signal.getsignal(SIGNAL) == self._handle:
+                signal.signal(SIGNAL, signal.SIG_DFL)
+
+    def call_threadsafe(self, function: Call) -> bool:
+        """Have `function` called on the main thread, with the frame that was interrupted.
+
+        It may raise: into that frame. Returns whether it will be called.
+        """
+        if not self.is_held:
+            return False
+        self._calls.append(function)
+        self.now_threadsafe()
+        return True
+
+    def now_threadsafe(self) -> None:
+        """Have Python run the handlers of signals that have come, although a call blocks."""
+        ident = threading.main_thread().ident
+        if self.is_held and SIGNAL is not None and ident is not None:
+            try:
+                signal.pthread_kill(ident, SIGNAL)
+            except ProcessLookupError:  # the interpreter is ending
+                pass
+
+    def _handle(self, _signum: int, frame: FrameType | None) -> None:
+        try:
+            function = self._calls.popleft()
+        except IndexError:
+            return
+        try:
+            function(frame)
+        finally:
+            if self._calls:
+                self.now_threadsafe()
+
+
+nudge = Nudge()
+"""The process's only one."""

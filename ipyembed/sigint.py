@@ -1,0 +1,178 @@
+"""Taking SIGINT from the host for a time, and giving it back.
+
+Goal: while it is taken, Ctrl-C reaches one function of ours, at once, and nothing of the host's;
+afterwards everything is as before.
+
+What does not work:
+
+- a handler alone. A host that has called `loop.add_signal_handler(SIGINT, ...)` is also told by
+  the wakeup fd, whatever the handler is: asyncio and uvloop read the signal's number from it.
+- no wakeup fd. A signal that comes between Python's last look for signals and a blocking system
+  call (about one in 500) is noticed after that call; and loops that wait in C (Qt, uvloop) go on
+  waiting after a signal.
+
+What we do: the wakeup fd is ours as well. A thread reads it. It passes on every number but that of
+SIGINT to whoever had it before; it wakes the loop; and if the handler has not run soon, it nudges
+the main thread (`nudge`) out of the call that blocks it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from ipyembed.nudge import SIGNAL, nudge
+
+FIRST_PAUSE = 0.02
+LAST_PAUSE = 1.0
+"""Seconds after which a handler that has not run is helped, at first and at last."""
+
+
+class Sigint:
+    """SIGINT of the process, for one shell.
+
+    ==========  ===========================  ==========================
+    state       handler and wakeup fd        left by
+    ==========  ===========================  ==========================
+    the host's  as found                     `take()`
+    taken       ours                         `give_back()`, `close()`
+    ==========  ===========================  ==========================
+
+    But for what the name says, all methods run on the main thread.
+    """
+
+    def __init__(self, handle: Callable[[FrameType | None], object]) -> None:
+        """`handle` is called with the frame that was interrupted; it may raise into it."""
+        self._handle_frame = handle
+        self.wake_threadsafe: Callable[[], object] | None = None
+        """Makes a loop that waits in C call some Python. Called on a thread of ours."""
+        self.is_taken = False
+        self.previous: Any = None
+        """The host's handler, while SIGINT is taken."""
+        self._previous_fd = -1
+        self._runs = 0
+        self._reader: _Reader | None = None
+
+    def take(self) -> None:
+        """Take it, unless that has been done. A handler installed from C is left alone."""
+        if self.is_taken:
+            return
+        previous = signal.getsignal(signal.SIGINT)
+        if previous is None:  # it could not be put back
+            return
+        if self._reader is None:
+            self._reader = _Reader(self)
+        self.previous = previous
+        self._previous_fd = signal.set_wakeup_fd(self._reader.fileno, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, self._handle)
+        self.is_taken = True
+
+    def give_back(self) -> None:
+        """Put back what was there, unless somebody has replaced ours meanwhile: that stays."""
+        if not self.is_taken or self._reader is None:
+            return
+        self.is_taken = False
+        found = signal.set_wakeup_fd(self._previous_fd, warn_on_full_buffer=False)
+        if found not in (self._reader.fileno, -1):  # -1: asyncio resets it when a loop is closed
+            signal.set_wakeup_fd(found, warn_on_full_buffer=False)
+        if signal.getsignal(signal.SIGINT) == self._handle:
+            signal.signal(signal.SIGINT, self.previous)
+            if _restarts_calls(self.previous):
+                signal.siginterrupt(signal.SIGINT, False)
+        self.previous = None
+
+    def close(self) -> None:
+        """Give it back for good."""
+        self.give_back()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    @property
+    def handler(self) -> Callable[[int, FrameType | None], object]:
+        """The handler that is in place while SIGINT is taken."""
+        return self._handle
+
+    def _handle(self, _signum: int, frame: FrameType | None) -> None:
+        self._runs += 1
+        self._handle_frame(frame)
+
+    # -- on the reader's thread --------------------------------------------------------------
+
+    def runs_threadsafe(self) -> int:
+        """How often the handler has run."""
+        return self._runs
+
+    def arrived_threadsafe(self, numbers: bytes) -> None:
+        """Signals have come."""
+        ours = {signal.SIGINT, SIGNAL}
+        others = bytes(number for number in numbers if number not in ours)
+        if others and self._previous_fd != -1:
+            with suppress(OSError):  # full, or closed
+                os.write(self._previous_fd, others)
+        self.help_threadsafe()
+
+    def help_threadsafe(self) -> None:
+        """Have Python's handlers run."""
+        wake = self.wake_threadsafe
+        if wake is not None:
+            with suppress(RuntimeError):  # that loop has ended
+                wake()
+
+
+class _Reader:
+    """The thread that reads the wakeup fd."""
+
+    def __init__(self, sigint: Sigint) -> None:
+        self._sigint = sigint
+        self._ours, self._theirs = socket.socketpair()
+        self._theirs.setblocking(False)
+        self.fileno = self._theirs.fileno()
+        self._thread = threading.Thread(target=self._run, name="ipyembed-signals", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        runs = 0
+        pause: float | None = None
+        while True:
+            self._ours.settimeout(pause)
+            try:
+                numbers = self._ours.recv(4096)
+            except TimeoutError:
+                # Helped too often harms nobody: the nudge's handler does nothing by itself.
+                if self._sigint.runs_threadsafe() == runs:
+                    self._sigint.help_threadsafe()
+                    nudge.now_threadsafe()
+                    pause = 2 * pause if pause is not None and pause < LAST_PAUSE else None
+                else:
+                    runs, pause = self._sigint.runs_threadsafe(), None
+                continue
+            if not numbers:
+                return
+            self._sigint.arrived_threadsafe(numbers)
+            if signal.SIGINT in numbers:
+                pause = FIRST_PAUSE
+
+    def close(self) -> None:
+        self._theirs.close()
+        self._thread.join()
+        self._ours.close()
+
+
+def _restarts_calls(handler: Any) -> bool:
+    """Whether the loop that has set `handler` has asked for system calls to be restarted.
+
+    Setting a handler resets that, and it cannot be asked for. asyncio (3.11 to 3.13) and uvloop
+    (0.17 to 0.22) do so for the handlers of `add_signal_handler`.
+    """
+    if not hasattr(signal, "siginterrupt"):
+        return False
+    if getattr(handler, "__name__", "") == "_sighandler_noop":
+        return True
+    return type(getattr(handler, "__self__", None)).__module__.partition(".")[0] == "uvloop"

@@ -20,7 +20,8 @@ import opcode
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
@@ -48,6 +49,8 @@ class Activity:
     """Its outermost frame; None where it is a C function, which has none."""
     name: str
     """For people."""
+    task: asyncio.Task[Any] | None = None
+    """The task, if it is one."""
 
 
 def frames(frame: FrameType | None) -> Iterator[FrameType]:
@@ -72,13 +75,13 @@ def find_activity(
         if code is _CALLS_BACK:
             callback = at.f_locals["self"]._callback
             name = getattr(callback, "__qualname__", None) or repr(callback)
-            return Activity(outermost, _task_name(loop) or f"callback {name}")
+            return _activity(outermost, name, loop)
         if code in _LOOP or at in roots or code.co_filename.startswith(_OURS):
             break
         outermost = at
     if outermost is None or _is_waiting(outermost):
         return None
-    return Activity(outermost, _task_name(loop) or f"callback {outermost.f_code.co_qualname}")
+    return _activity(outermost, outermost.f_code.co_qualname, loop)
 
 
 def _is_waiting(frame: FrameType) -> bool:
@@ -86,12 +89,15 @@ def _is_waiting(frame: FrameType) -> bool:
     return frame.f_code.co_name == "select" and frame.f_globals.get("__name__") == "selectors"
 
 
-def _task_name(loop: asyncio.AbstractEventLoop | None) -> str | None:
+def _activity(
+    outermost: FrameType | None, callback: str, loop: asyncio.AbstractEventLoop | None
+) -> Activity:
     try:
         task = asyncio.current_task(loop)
-    except RuntimeError:
-        return None
-    return f"task {task.get_name()}" if task is not None else None
+    except RuntimeError:  # not in a loop: the callback is a toolkit's
+        task = None
+    name = f"callback {callback}" if task is None else f"task {task.get_name()}"
+    return Activity(outermost, name, task)
 
 
 def interrupt(activity: Activity, place: str) -> NoReturn:
@@ -100,16 +106,19 @@ def interrupt(activity: Activity, place: str) -> NoReturn:
     `place` says where that is. When it has ended the activity, its traceback is shown.
     """
     said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
+    undo = _let_nobody_else_say_it(activity)
     outermost = activity.frame
     if outermost is None or sys.gettrace() is not None:
         print(said, file=sys.stderr)
         raise Interrupted(f"Ctrl-C, while it blocked its loop in {place}")
     error = KeyboardInterrupt()
-    _replace_at_exit(outermost, error, said)
+    _replace_at_exit(outermost, error, said, undo)
     raise error
 
 
-def _replace_at_exit(outermost: FrameType, error: KeyboardInterrupt, said: str) -> None:
+def _replace_at_exit(
+    outermost: FrameType, error: KeyboardInterrupt, said: str, undo: Callable[[], object]
+) -> None:
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if event != "return" or frame is not outermost:
             return trace
@@ -117,6 +126,7 @@ def _replace_at_exit(outermost: FrameType, error: KeyboardInterrupt, said: str) 
         sys.settrace(None)
         outermost.f_trace = None
         if not _is_unwinding(frame):
+            undo()
             return None
         tb = without_ours(error.__traceback__)
         text = "".join(traceback.format_exception(type(error), error, tb))
@@ -126,6 +136,53 @@ def _replace_at_exit(outermost: FrameType, error: KeyboardInterrupt, said: str) 
     outermost.f_trace = trace
     outermost.f_trace_lines = False
     sys.settrace(lambda *_: None)
+
+
+def _let_nobody_else_say_it(activity: Activity) -> Callable[[], object]:
+    """Once, since it is shown here: by asyncio, or by a toolkit's binding (PyQt would abort).
+
+    Returns what undoes it.
+    """
+    undo = ExitStack()
+    if activity.task is not None:
+        activity.task.add_done_callback(_look_at_result)
+        return undo.close
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        undo.callback(loop.set_exception_handler, loop.get_exception_handler())
+
+        def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            undo.close()
+            if not isinstance(context.get("exception"), Interrupted):
+                loop.call_exception_handler(context)
+
+        loop.set_exception_handler(handle)
+    hook = sys.excepthook
+    if "GuardedCallbacks" in getattr(hook, "__qualname__", ""):  # it knows by itself
+        return undo.close
+
+    def report(
+        kind: type[BaseException], value: BaseException, traceback: TracebackType | None
+    ) -> None:
+        undo.close()
+        if not isinstance(value, Interrupted):
+            hook(kind, value, traceback)
+
+    def put_back() -> None:
+        if sys.excepthook is report:
+            sys.excepthook = hook
+
+    undo.callback(put_back)
+    sys.excepthook = report
+    return undo.close
+
+
+def _look_at_result(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _is_unwinding(frame: FrameType) -> bool:
@@ -152,5 +209,3 @@ def without_ours(tb: TracebackType | None) -> TracebackType | None:
     if last is not None:
         last.tb_next = None
     return tb
-
-

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindingsBase
 from prompt_toolkit.keys import Keys
@@ -78,14 +78,15 @@ async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -
         return
     typed: list[KeyPress] = []
 
-    def read() -> None:
-        for key in terminal.read_keys():
+    def take(keys: list[KeyPress]) -> None:
+        for key in keys:
             if key.key != Keys.ControlC:
                 typed.append(key)
             elif watch is not None:
                 watch.ctrl_c()
 
-    with terminal.attach(read):
+    take(get_typeahead(terminal))  # what came in one piece with the Enter
+    with terminal.attach(lambda: take(terminal.read_keys())):
         await asyncio.wait({done})
     store_typeahead(terminal, typed)
 

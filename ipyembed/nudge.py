@@ -46,7 +46,7 @@ class Nudge:
         return self._holders > 0
 
     def hold(self) -> bool:
-        """Take the signal; whether it could be had. Main thread. `let_go()` as often as it could."""
+        """Take the signal, if it can be had, and return whether. Main thread."""
         if self._holders == 0:
             if SIGNAL is None or not hasattr(signal, "pthread_kill"):
                 return False

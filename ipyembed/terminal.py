@@ -115,8 +115,9 @@ class Terminal:
         """Ask for a cell; for the time of the block, others' output lands above the prompt.
 
         Use on the eval thread: making a prompt calls the user's `Prompts`. `output` is the policy
-        of that name; `handover` has SIGINT while the prompt is up; `watch` runs beside the prompt; `options` are prompt_toolkit's, over those
-        of the shell. The answer ends with EOFError at Ctrl-D and at the end of the input.
+        of that name; `handover` is about SIGINT; `watch` runs beside the prompt; `options` are
+        prompt_toolkit's, over those of the shell. The answer ends with EOFError at Ctrl-D and at
+        the end of the input.
         """
         shell = self.shell
         default = shell.rl_next_input or ""

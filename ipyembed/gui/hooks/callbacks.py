@@ -21,6 +21,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from ipyembed.blocking import Interrupted
+
 
 class GuardedCallbacks:
     """While entered, no exception of a callback ends the process, and no interrupt is lost.
@@ -47,7 +49,7 @@ class GuardedCallbacks:
         if isinstance(value, KeyboardInterrupt):
             self.interrupt = value
             self._stop()
-        else:
+        elif not isinstance(value, Interrupted):  # whoever has raised that has shown it
             self._previous(kind, value, traceback)
 
     def __exit__(

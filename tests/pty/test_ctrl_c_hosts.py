@@ -1,0 +1,205 @@
+"""Ctrl-C under hosts that have a use of their own for SIGINT: `embed_async()` and `embed()`."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from tests.pty.conftest import Spawn
+from tests.pty.terminal import Terminal
+
+HOST = """
+    import asyncio, faulthandler, os, signal, socket, sys, threading, time
+    import ipyembed
+
+    heard = []
+    ticks = 0
+
+    def hear(*args):
+        heard.append(args)
+
+    async def tick():
+        global ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    async def never():
+        await asyncio.sleep(1000)
+
+    def spin():
+        while True: pass
+
+    def receive():
+        a, b = socket.socketpair()
+        a.recv(1)
+
+    def lock():
+        both = threading.Lock()
+        both.acquire()
+        both.acquire()
+
+    BEFORE
+
+    def found():
+        fd = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+        return signal.getsignal(signal.SIGINT), fd
+
+    async def main():
+        me = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        background = asyncio.create_task(tick())
+        IN_LOOP
+        before = found()
+
+        def look():  # once the prompt is up
+            loop.call_later(0.3, lambda: print("as", "before:", found() == before, len(heard)))
+
+        OPEN
+        print("left", me.cancelling(), background.done(), found() == before, len(heard))
+        background.cancel()
+
+    RUN(main())
+"""
+
+BEFORE = {
+    "nothing": "",
+    "handler": "signal.signal(signal.SIGINT, hear)",
+    "wakeup fd": (
+        "r, w = os.pipe(); os.set_blocking(w, False); os.set_blocking(r, False); "
+        "signal.set_wakeup_fd(w); faulthandler.enable(); faulthandler.register(signal.SIGUSR2); "
+        "signal.signal(signal.SIGINT, hear)"
+    ),
+    "loop handler": "",
+}
+RUNNERS = {
+    "run": "asyncio.run",
+    "run_until_complete": "asyncio.new_event_loop().run_until_complete",
+    "uvloop": "__import__('uvloop').run",
+    "uvloop run_until_complete": "__import__('uvloop').new_event_loop().run_until_complete",
+}
+AWAITED = "await ipyembed.embed_async()"
+
+BLOCKED = ["time.sleep(1000)", "receive()", "lock()", "spin()", "input('asks')"]
+AWAITING = ["await asyncio.sleep(1000)", "await asyncio.gather(never(), never())", "await child"]
+
+
+def script(before: str, runner: str, shell: str = AWAITED) -> str:
+    in_loop = "loop.add_signal_handler(signal.SIGINT, hear)" if before == "loop handler" else "pass"
+    return (
+        HOST.replace("BEFORE", BEFORE[before])
+        .replace("IN_LOOP", in_loop)
+        .replace("OPEN", shell)
+        .replace("RUN", f"({RUNNERS[runner]})")
+    )
+
+
+def host_is_unharmed(terminal: Terminal) -> None:
+    before = terminal.mark()
+    terminal.run("then = ticks; look()")
+    terminal.wait_for_new("as before: True 0", before)
+    assert terminal.run("me.cancelling(), background.done(), ticks > then").endswith(
+        "(0, False, True)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "runner"),
+    [
+        ("nothing", "run"),
+        ("handler", "run"),
+        ("wakeup fd", "run_until_complete"),
+        ("loop handler", "run"),
+        ("handler", "uvloop"),
+        ("loop handler", "uvloop"),
+        ("nothing", "uvloop"),
+    ],
+)
+def test_ctrl_c_is_the_cells_and_never_the_hosts(spawn: Spawn, before: str, runner: str) -> None:
+    if "uvloop" in runner:
+        pytest.importorskip("uvloop")
+    terminal = spawn(script(before, runner))
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.run("child = asyncio.create_task(never())")
+    for n, cell in enumerate([*BLOCKED, *AWAITING]):
+        terminal.interrupt(cell)
+        terminal.prompt(n + 3)
+    assert terminal.run("child.cancelled()").endswith("True")  # it was awaited; others go on
+    host_is_unharmed(terminal)
+    assert "ipyembed/" not in terminal.screen_text()
+    terminal.send("half typed")
+    terminal.wait_for("half typed$")
+    terminal.ctrl("c")
+    terminal.wait_for(r"In \[\d+\]:\Z")
+    terminal.ctrl("c")
+    host_is_unharmed(terminal)
+    terminal.line("exit")
+    terminal.wait_for(r"^left 0 False True 0$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+FROM_OUTSIDE = {
+    ("handler", "run"): "heard",
+    ("loop handler", "run"): "heard",
+    ("loop handler", "uvloop"): "heard",
+    ("wakeup fd", "run_until_complete"): "heard",
+    ("nothing", "run_until_complete"): "new prompt",
+    ("nothing", "uvloop run_until_complete"): "new prompt",
+    ("nothing", "run"): "cancelled",
+}
+
+
+@pytest.mark.parametrize(("before", "runner"), FROM_OUTSIDE)
+def test_an_interrupt_from_outside_is_the_hosts(spawn: Spawn, before: str, runner: str) -> None:
+    if "uvloop" in runner:
+        pytest.importorskip("uvloop")
+    terminal = spawn(script(before, runner))
+    modes = terminal.tty_modes()
+    terminal.run("1")
+    terminal.send("half typed")
+    terminal.wait_for("half typed$")
+    mark = terminal.mark()
+    terminal.signal(signal.SIGINT)
+    what = FROM_OUTSIDE[before, runner]
+    if what == "cancelled":  # asyncio.run() cancels the main task, in which the shell is
+        terminal.wait_for("^KeyboardInterrupt$")
+        assert terminal.wait_exit() != 0
+        terminal.assert_terminal_restored(modes)
+        return
+    if what == "heard":
+        terminal.ctrl("u")
+        terminal.wait_for(lambda t: t.run("len(heard)").endswith("1"))
+    else:
+        terminal.wait_for_new(r"In \[2\]: ", mark)
+        terminal.wait_for(lambda t: not re.search("typed$", t.screen.rows[t.cursor[0]]))
+    terminal.prompt()
+    terminal.run("then = ticks")
+    assert terminal.run("await asyncio.sleep(0.05); ticks > then, me.cancelling()").endswith(
+        "(True, 0)"
+    )
+    terminal.line("exit")
+    terminal.wait_for(r"^left 0 False True")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+@pytest.mark.parametrize("policy", ["pause", "run"])
+@pytest.mark.parametrize("before", ["nothing", "loop handler"])
+def test_a_blocking_shell_in_a_running_loop(spawn: Spawn, before: str, policy: str) -> None:
+    shell = f"ipyembed.embed(embed_in_running_loop={policy!r})"
+    terminal = spawn(script(before, "run", shell))
+    terminal.prompt(1)
+    for n, cell in enumerate([BLOCKED[0], AWAITING[0]]):
+        terminal.interrupt(cell)
+        terminal.prompt(n + 2)
+    if policy == "run":
+        host_is_unharmed(terminal)
+    assert terminal.run("len(heard), me.cancelling()").endswith("(0, 0)")
+    terminal.line("exit")
+    terminal.wait_for(r"^left 0 False True 0$")
+    assert terminal.wait_exit() == 0

@@ -31,6 +31,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``resize``             the prompt hears of the terminal's new size
 ``state``              what all of this is doing now: `juggler_state()`, ``%loops``
 ``magics``             the magics
+``config_magic``       ``%config`` for shells whose class is derived from IPython's
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``slot``               one shell at a time owns the terminal

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class Cells:
         self._juggler = juggler
         self._host = host
         self._run_nested = shell.run_cell
-        self._showtraceback = shell.showtraceback
+        self._own_showtraceback = vars(shell).get("showtraceback")
         self._context = contextvars.copy_context()
         self._context.run(open_cell.set, self)
         self.running = False
@@ -168,7 +169,10 @@ class Cells:
         """A cell that ended outside of IPython's own care, as by Ctrl-C in a bad moment."""
         result = ExecutionResult(None)
         result.error_in_exec = error
-        self._shell.showtraceback((type(error), error, error.__traceback__))
+        try:
+            self._shell.showtraceback((type(error), error, error.__traceback__))
+        except Exception:  # what shows tracebacks is the user's to replace
+            traceback.print_exc()
         return result
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
@@ -185,7 +189,10 @@ class Cells:
             hint = hint_for(error, host)
             if hint is not None and hint not in getattr(error, "__notes__", ()):
                 error.add_note(hint)
-        self._showtraceback(exc_tuple, *args, **kwargs)
+        if self._own_showtraceback is not None:
+            self._own_showtraceback(exc_tuple, *args, **kwargs)
+        else:  # the class's of now: somebody may have replaced it
+            type(self._shell).showtraceback(self._shell, exc_tuple, *args, **kwargs)
 
     def _is_interrupt(self, error: BaseException | None) -> bool:
         """Whether a cell has ended with this because Ctrl-C cancelled what it awaited."""

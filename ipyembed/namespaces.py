@@ -274,7 +274,9 @@ def _module_of(frame: FrameType) -> Any:
     name = frame.f_globals.get("__name__", "unknown module")
     module = sys.modules.get(name)
     if module is None:
-        warnings.warn(f"there is no module {name}; its globals are used alone", stacklevel=5)
+        warnings.warn(
+            f"Failed to get module {name}; the globals of its code are used alone", stacklevel=5
+        )
     if module is None or module.__dict__ is not frame.f_globals:
         return CellModule(frame.f_globals)
     return module

@@ -18,6 +18,7 @@ from prompt_toolkit.output import create_output
 from traitlets import default
 
 from ipyembed.attachment import Attachment
+from ipyembed.config_magic import ConfigByParents
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.slot import Opened, slot
@@ -39,6 +40,11 @@ class _TerminalOfNow(TerminalInteractiveShell):
             return
         with create_app_session(create_input(), create_output()):
             super().init_prompt_toolkit_cli()
+
+    def init_magics(self) -> None:
+        """See `InteractiveShell`."""
+        super().init_magics()
+        self.register_magics(ConfigByParents)
 
     def interact(self) -> None:
         """See `TerminalInteractiveShell`. No Ctrl-C leaves it, however badly timed."""
@@ -171,7 +177,6 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
         self, caller: Caller, opened: Opened, awaitable: bool = False
     ) -> Iterator[Attachment]:
         self.keep_running = True
-        self.should_raise = False
         with hooks_preserved(), signals_preserved(), modes_restored():
             attachment = Attachment(self, awaitable=awaitable)
             try:
@@ -212,6 +217,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
         if self.exit_msg is not None:
             print(self.exit_msg)
         if self.should_raise:
+            self.should_raise = False
             raise KillEmbedded("Embedded IPython raising error, as user requested.")
 
     async def _interact_async(self, attachment: Attachment) -> None:

@@ -31,6 +31,8 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``resize``             the prompt hears of the terminal's new size
 ``state``              what all of this is doing now: `juggler_state()`, ``%loops``
 ``magics``             the magics
+``surroundings``       what has to step aside while a shell is open
+``pytest_plugin``      pytest's capturing does so
 ``config_magic``       ``%config`` for shells whose class is derived from IPython's
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs

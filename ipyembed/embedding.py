@@ -24,6 +24,7 @@ from ipyembed.namespaces import Caller
 from ipyembed.process_state import hooks_preserved
 from ipyembed.shell import ThreadedInteractiveShellEmbed, location_of
 from ipyembed.slot import slot
+from ipyembed.surroundings import all_aside
 
 
 def embed(
@@ -71,7 +72,7 @@ def embed(
     del frame
     if _is_killed(location):
         return
-    with slot.hold(location) as opened, _shell(location, kwargs) as shell:
+    with slot.hold(location) as opened, all_aside(), _shell(location, kwargs) as shell:
         shell.run(caller, opened, header)
 
 
@@ -101,7 +102,7 @@ async def _embed_async(location: str, caller: Caller, header: str, kwargs: dict[
     if _is_killed(location):
         return
     async with slot.hold_async(location) as opened:
-        with _shell(location, kwargs) as shell:
+        with all_aside(), _shell(location, kwargs) as shell:
             await shell.run_async(caller, opened, header)
 
 

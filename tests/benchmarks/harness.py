@@ -1,5 +1,8 @@
 """What the benchmarks share: rounds in which the contenders take turns, figures, the table, JSON.
 
+A benchmark is a module of this package with a function ``measure(options) -> Report``; it ends with
+``if __name__ == "__main__": run(measure)``, and ``python -m tests.benchmarks`` finds it by itself.
+
 A machine is never quiet, and whatever else it does falls on all contenders alike only if they are
 measured close together. So the contenders take turns, in rounds; each round gives a value for each
 contender and one ratio for each pair, and a figure is the median over the rounds, with the
@@ -15,6 +18,8 @@ import os
 import platform
 import statistics
 import sys
+import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,6 +85,21 @@ class Figure:
 
 
 @dataclass
+class Curve:
+    """How a cost grows, for each contender: a plot, and a line of the table for each size."""
+
+    what: str
+    unit: str
+    size: str
+    """What grows: "jobs", "names", ..."""
+    lines: dict[str, dict[int, Values]] = field(default_factory=dict)
+    """By contender, ours first, and by size: a value for each round."""
+
+    def add(self, contender: str, size: int, values: Values) -> None:
+        self.lines.setdefault(contender, {})[size] = values
+
+
+@dataclass
 class Report:
     """The answer to one question."""
 
@@ -88,6 +108,12 @@ class Report:
     """How the figures were taken."""
     figures: list[Figure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether no bar is missed."""
+        return all(figure.is_met is not False for figure in self.figures)
 
     def as_json(self) -> dict[str, Any]:
         figures = [
@@ -123,44 +149,84 @@ def checked(what: str) -> Iterator[None]:
         raise
 
 
-def run(*questions: Callable[[Options], Report]) -> None:
-    """Measure, print, perhaps write JSON; the exit status says whether all bars are met."""
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+Measure = Callable[[Options], Report]
+
+
+def run(measure: Measure) -> None:
+    """The main program of one benchmark."""
+    # Of the module that was started there is only the file's name.
+    name = Path(sys.modules["__main__"].__file__ or "").stem
+    run_all({name: measure}, sys.modules["__main__"].__doc__ or "")
+
+
+def run_all(benchmarks: Mapping[str, Measure], description: str) -> None:
+    """Measure, print, write JSON if asked; the exit status says whether all bars are met."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if len(benchmarks) > 1:
+        names = ", ".join(benchmarks)
+        parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {names}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each window measured")
     parser.add_argument("--only", nargs="+", default=(), help="toolkits or contenders")
-    parser.add_argument("--json", type=Path, help="a file to write all values to")
+    parser.add_argument(
+        "--json", type=Path, help="a file to write all values to; what it has of others stays"
+    )
     parser.add_argument(
         "--nice", type=int, default=0, help="run at this niceness (below 0: disturbed less)"
     )
     asked = parser.parse_args()
+    wanted = getattr(asked, "names", None) or list(benchmarks)
+    if unknown := set(wanted) - set(benchmarks):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if asked.nice:
         os.nice(asked.nice)
     options = Options(asked.rounds, asked.seconds, tuple(asked.only))
-    print(_machine())
-    reports = []
-    for question in questions:
-        report = question(options)
-        reports.append(report)
-        print_table(report)
-    if asked.json:
-        everything = {"machine": _machine(), "reports": [report.as_json() for report in reports]}
-        asked.json.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
-    sys.exit(any(figure.is_met is False for report in reports for figure in report.figures))
+    is_met = [_run_one(name, benchmarks[name], options, asked.json) for name in wanted]
+    sys.exit(not all(is_met))
+
+
+def _run_one(name: str, measure: Measure, options: Options, path: Path | None) -> bool:
+    before = _load()
+    started = time.strftime("%Y-%m-%d %H:%M")
+    try:
+        report = measure(options)
+    except Exception:  # the others are measured all the same
+        print(f"\n{name} failed:")
+        traceback.print_exc()
+        return False
+    taken = f"{_machine()}; load before {before}, after {_load()}"
+    print_table(report)
+    print(taken, flush=True)
+    if path is not None:
+        everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        everything[name] = {"taken": taken, "started": started, **report.as_json()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    return report.is_met
 
 
 def print_table(report: Report) -> None:
-    head = ("measured", "ours", "against", "ratio", "bar", "")
-    rows = [head, *(figure.cells() for figure in report.figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     print(f"\n{report.question}\n{report.how}")
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    if report.figures:
+        head = ("measured", "ours", "against", "ratio", "bar", "")
+        _print_rows([head, *(figure.cells() for figure in report.figures)])
+    for curve in report.curves:
+        sizes = sorted({size for line in curve.lines.values() for size in line})
+        rows = [(f"{curve.what}, {curve.unit}", *(f"{size:,} {curve.size}" for size in sizes))]
+        for name, line in curve.lines.items():
+            rows.append((name, *(_spread(line[size]) if size in line else "-" for size in sizes)))
+        _print_rows(rows)
     for skipped in report.skipped:
         print(f"skipped: {skipped}")
-    sys.stdout.flush()
+
+
+def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _spread(values: Values) -> str:
@@ -176,9 +242,12 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def _machine() -> str:
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
         f"Python {platform.python_version()}, {platform.system()} {platform.release()}, "
-        f"{os.cpu_count()} cores{load}, niceness {os.nice(0)}; medians over rounds (quartiles)"
+        f"{os.cpu_count()} cores, niceness {os.nice(0)}; medians over rounds (quartiles)"
     )

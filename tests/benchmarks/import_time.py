@@ -1,11 +1,9 @@
 """What `import ipyembed` costs a program that never opens a shell.
 
-    python -m tests.benchmarks.import_time [PROCESSES]
+    python -m tests.benchmarks.import_time [--rounds N] [--only import ...]
 
 An import happens once a process, so each measurement is a fresh interpreter's, which times one
-import statement and nothing else. Processes that import an empty module take turns with those that
-import ipyembed, so that whatever else the machine does falls on both alike. The difference of the
-medians is what ipyembed adds to an import statement as such.
+import statement and nothing else. An empty module shows what an import statement costs as such.
 """
 
 from __future__ import annotations
@@ -15,63 +13,66 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-DEFAULT_PROCESSES = 100
-LIMIT_MS = 3.0
+import ipyembed
+from tests.benchmarks.harness import Figure, Options, Report, Values, run, take_turns
+
+_PROCESSES = 20
+"""In each round."""
+_BAR = 3.0
 
 _MEASURE = """\
 import sys, time
 sys.path[:0] = sys.argv[2:]
 start = time.perf_counter()
-__import__(sys.argv[1])
-print((time.perf_counter() - start) * 1000)
+module = __import__(sys.argv[1])
+print((time.perf_counter() - start) * 1000, module.__file__)
+assert "IPython" not in sys.modules
 """
 
 
-def milliseconds_to_import(module: str, *path: str) -> float:
+def milliseconds_to_import(module: str, path: str) -> float:
     """Measured in a fresh process, with `path` in front of its `sys.path`."""
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, module, *path],
+        [sys.executable, "-c", _MEASURE, module, path],
         stdout=subprocess.PIPE,
         check=True,
         text=True,
     )
-    return float(done.stdout)
+    milliseconds, found = done.stdout.split(maxsplit=1)
+    assert found.startswith(path), found
+    return float(milliseconds)
 
 
-def measure(processes: int) -> dict[str, list[float]]:
-    """Milliseconds of each import, by module; both bytecode caches are warm."""
-    import ipyembed
-
+def measure(options: Options) -> Report:
+    report = Report(
+        "`import ipyembed`, in a program that never opens a shell",
+        f"the import statement's time in {_PROCESSES} fresh interpreters a round, their median; "
+        "empty: the same for an empty module; bytecode caches are warm",
+    )
     home = os.path.dirname(os.path.dirname(ipyembed.__file__))
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "empty_module.py").touch()
-        where = {"empty_module": directory, "ipyembed": home}
-        for module, path in where.items():
-            milliseconds_to_import(module, path)
-        times: dict[str, list[float]] = {module: [] for module in where}
-        for _ in range(processes):
-            for module, path in where.items():
-                times[module].append(milliseconds_to_import(module, path))
-    return times
 
+        def median(module: str, path: str) -> float:
+            return statistics.median(
+                milliseconds_to_import(module, path) for _ in range(_PROCESSES)
+            )
 
-def main() -> None:
-    """Measure and print; the exit status says whether the median is below the limit."""
-    processes = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_PROCESSES
-    times = measure(processes)
-    print(f"Python {sys.version.split()[0]}, {processes} fresh processes each, milliseconds")
-    print(f"{'import':<14}{'median':>8}{'p5':>8}{'p95':>8}{'max':>8}")
-    for module, values in times.items():
-        cuts = statistics.quantiles(values, n=20)
-        row = statistics.median(values), cuts[0], cuts[-1], max(values)
-        print(f"{module:<14}" + "".join(f"{value:8.3f}" for value in row))
-    medians = {module: statistics.median(values) for module, values in times.items()}
-    added = medians["ipyembed"] - medians["empty_module"]
-    print(f"ipyembed over an empty module: {added:.3f} ms (at most {LIMIT_MS:g} ms is promised)")
-    sys.exit(medians["ipyembed"] >= LIMIT_MS)
+        contenders = {
+            "empty": partial(median, "empty_module", directory),
+            "ipyembed": partial(median, "ipyembed", home),
+        }
+        for contender in contenders.values():
+            contender()
+        found = take_turns(contenders, options.rounds)
+    ours: Values = found["ipyembed"]
+    report.figures.append(Figure("import ipyembed", "ms", ours, bar=_BAR))
+    report.figures.append(Figure("an empty module", "ms", found["empty"]))
+    return report
 
 
 if __name__ == "__main__":
-    main()
+    run(measure)

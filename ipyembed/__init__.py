@@ -28,6 +28,13 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``output``             what others print lands above the prompt
 ``routing``            output goes where the code that prints it belongs
 ``detach``             a coroutine is left by whoever awaits it, and goes on
+``jobs``               `Job`, the table of jobs, `run_in_background()`
+``foreground``         `run_in_foreground()`
+``job_output``         what a job prints: marked, and kept
+``job_processes``      jobs in processes
+``job_shell``          what a shell does about jobs: says when they end, and when it does
+``job_cells``          a cell that awaits becomes a job
+``job_suspend``        Ctrl-Z
 ``resize``             the prompt hears of the terminal's new size
 ``state``              what all of this is doing now: `juggler_state()`, ``%loops``
 ``magics``             the magics
@@ -52,6 +59,8 @@ TYPE_CHECKING = False  # type checkers know the name; importing `typing` would c
 if TYPE_CHECKING:
     from ipyembed.embedding import embed, embed_async
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
+    from ipyembed.foreground import run_in_foreground
+    from ipyembed.jobs import Job, run_in_background
     from ipyembed.juggler import LoopJuggler
     from ipyembed.shell import ThreadedInteractiveShell, ThreadedInteractiveShellEmbed
     from ipyembed.state import call_in_eval_thread, juggler_state
@@ -61,14 +70,18 @@ _HOME = {
     "embed_async": "ipyembed.embedding",
     "load_ipython_extension": "ipyembed.extension",
     "unload_ipython_extension": "ipyembed.extension",
+    "Job": "ipyembed.jobs",
     "LoopJuggler": "ipyembed.juggler",
     "call_in_eval_thread": "ipyembed.state",
     "juggler_state": "ipyembed.state",
+    "run_in_background": "ipyembed.jobs",
+    "run_in_foreground": "ipyembed.foreground",
     "ThreadedInteractiveShell": "ipyembed.shell",
     "ThreadedInteractiveShellEmbed": "ipyembed.shell",
 }
 
 __all__ = [
+    "Job",
     "LoopJuggler",
     "ThreadedInteractiveShell",
     "ThreadedInteractiveShellEmbed",
@@ -78,6 +91,8 @@ __all__ = [
     "embed_async",
     "juggler_state",
     "load_ipython_extension",
+    "run_in_background",
+    "run_in_foreground",
     "unload_ipython_extension",
 ]
 

@@ -8,6 +8,8 @@ component to a shell. It takes the place of these attributes of the instance:
 `ask_yes_no`       likewise
 `run_cell`         `Cells.run`
 `showtraceback`    `Cells.showtraceback`
+`run_ast_nodes`    `LeavableCells.run_ast_nodes`
+`ask_exit`         says first that jobs are running
 `enable_gui`       sets the policy `gui`, for ``%gui`` and ``%matplotlib``
 `loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
 =================  =================================================================================
@@ -26,10 +28,13 @@ from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
+from ipyembed.foreground import loop_of_thread_if_made
 from ipyembed.gui.hooks import find
 from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
+from ipyembed.job_shell import ShellJobs
+from ipyembed.jobs import job_table
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
 from ipyembed.prompt_thread import Question, prompt_thread
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
 T = TypeVar("T")
+L = TypeVar("L", bound=asyncio.AbstractEventLoop)
 _MISSING: Any = object()
 
 
@@ -60,14 +66,19 @@ class Attachment:
         Raises TraitError for a policy that does not exist.
         """
         self.shell = shell
+        thread_loop = loop_of_thread_if_made()
+        if borrow_loop is None and thread_loop is not None:  # with jobs of before
+            borrow_loop = partial(_same, thread_loop)
         self.juggler = LoopJuggler(
             interrupts=CellInterrupts(shell), borrow_loop=borrow_loop, parent=shell
         )
         self.host = current_host() if awaitable else None
         self.terminal = Terminal(shell)
         self.cells = Cells(shell, self.juggler, self.host)
+        self.jobs = ShellJobs(self)
         self._undo = ExitStack()
         self._undo.callback(self.juggler.close)
+        self._undo.enter_context(self.jobs.opened())
         self._undo.enter_context(prompt_thread)
         self.juggler.interrupts.open()
         self._attach()
@@ -78,6 +89,8 @@ class Attachment:
         self._replace("ask_yes_no", self.ask_yes_no)
         self._replace("run_cell", self.cells.run)
         self._replace("showtraceback", self.cells.showtraceback)
+        self._replace("run_ast_nodes", self.cells.leavable.run_ast_nodes)
+        self._replace("ask_exit", self.ask_exit)
         if shell.active_eventloop is not None:  # `%gui` before `%load_ext`
             self.juggler.gui = shell.active_eventloop
         self._replace("enable_gui", self.enable_gui)
@@ -143,6 +156,7 @@ class Attachment:
         nobody handles takes the line back and asks again; a cell that was entered while the eval
         thread was stuck is put into the new line, neither run nor lost.
         """
+        self.jobs.before_prompt()
         while True:
             self.juggler.look_for_gui()
             with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
@@ -159,6 +173,7 @@ class Attachment:
 
     async def prompt_for_code_async(self, host: Host) -> str:
         """The same, awaiting. A cancellation is raised once the prompt is gone."""
+        self.jobs.before_prompt()
         while True:
             self.juggler.look_for_gui()
             if host.loop is not None:
@@ -191,12 +206,22 @@ class Attachment:
         with self.juggler.interrupts.at_prompt(ask_anew_threadsafe, wake):
             yield lambda: is_asked_anew
 
-    def _asking_cell(self, watch: Watch | None) -> AbstractContextManager[Question[str]]:
+    @contextmanager
+    def _asking_cell(self, watch: Watch | None) -> Iterator[Question[str]]:
         options = {"completer": self._completer} if self._completer else {}
-        return self.terminal.asking_cell(self.juggler.output, self._handover(), watch, **options)
+        with self.terminal.asking_cell(
+            self.juggler.output, self._handover(), watch, **options
+        ) as question:
+            with job_table.in_front():
+                yield question
 
     def _handover(self) -> Handover:
         return Handover(self.juggler.call_in_eval_thread, self.juggler.interrupts)
+
+    def ask_exit(self) -> None:
+        """As IPython's: ``exit``, Ctrl-D. Where jobs are running, the first time says so."""
+        if self.jobs.may_leave():
+            type(self.shell).ask_exit(self.shell)
 
     def enable_gui(self, gui: str | None = None) -> None:
         """As IPython's: `%gui NAME`, `%gui` for none, and what `%matplotlib` calls.
@@ -251,3 +276,7 @@ class Attachment:
 
 def _nothing() -> None:
     pass
+
+
+def _same(loop: L) -> L:
+    return loop

@@ -18,12 +18,17 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import ExecutionResult
 
+from ipyembed import routing
 from ipyembed.blocking import without_ours
+from ipyembed.detach import InCallersTask, InOwnTask
 from ipyembed.hints import hint_for
+from ipyembed.job_cells import LeavableCells
+from ipyembed.job_suspend import suspend_key
 from ipyembed.process_state import stream_attributes_preserved
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ class Cells:
         self._own_showtraceback = vars(shell).get("showtraceback")
         self._context = contextvars.copy_context()
         self._context.run(open_cell.set, self)
+        self.leavable = LeavableCells(shell)
         self.running = False
         """Whether a cell is running or awaiting now."""
 
@@ -61,10 +67,17 @@ class Cells:
         if self.running:  # a cell that runs a cell
             result: ExecutionResult = self._run_nested(raw_cell, store_history, silent, **kwargs)
             return result
-        with self._running(silent) as done, self._juggler.interrupts.armed():
+        with (
+            self._running(silent) as done,
+            self._juggler.interrupts.armed(),
+            suspend_key.armed(self.leavable.leave_threadsafe),
+        ):
             return done(self._run(raw_cell, store_history, silent, **kwargs))
 
     def _run(self, raw_cell: str, store_history: bool, silent: bool, **kwargs: Any) -> Any:
+        output = self._context.run(routing.current_route)
+        relay = routing.Relay(output)
+        self._context.run(routing.set_sink, output)
         before = dict(self._context)
         try:
             coroutine, awaits = self._context.run(
@@ -75,11 +88,17 @@ class Cells:
                 with self._juggler.interrupts.left_to_the_runner():
                     return self._context.run(runner, coroutine)
             if awaits or self._sync_cells_are_inside():
-                return self._juggler.run_coroutine(coroutine, self._context)
+                self._context.run(routing.set_sink, relay)
+                kind = partial(InOwnTask, context=self._context)
+                with self.leavable.by(kind if self._juggler.may_await() else None, relay):
+                    return self._juggler.run_coroutine(coroutine, self._context)
             return self._context.run(_drive, coroutine)
         except BaseException as error:
             return self._failed(error)
         finally:
+            if self.leavable.was_left:  # the context is the job's now
+                self._context = self._context.copy()
+            self._context.run(routing.set_sink, output)
             _carry_over(before, self._context)
 
     def _sync_cells_are_inside(self) -> bool:
@@ -98,10 +117,17 @@ class Cells:
         around = open_cell.get()
         open_cell.set(self)
         try:
-            with self._running(silent=False) as done, self._juggler.interrupts.armed():
+            with (
+                self._running(silent=False) as done,
+                self._juggler.interrupts.armed(),
+                suspend_key.armed(self.leavable.leave_threadsafe),
+            ):
                 try:
-                    coroutine, _ = self._coroutine(raw_cell, store_history=True)
-                    result = await host.run_cell(coroutine, self._juggler.interrupts)
+                    coroutine, awaits = self._coroutine(raw_cell, store_history=True)
+                    kind = InCallersTask if awaits and host.loop is not None else None
+                    relay = routing.Relay(routing.current_route())
+                    with routing.to(relay), self.leavable.by(kind, relay):
+                        result = await host.run_cell(coroutine, self._juggler.interrupts)
                 except (host.cancellation, GeneratorExit):
                     raise
                 except BaseException as error:
@@ -146,6 +172,7 @@ class Cells:
             return value
 
         self.running = True
+        routing.tidy()  # the prompt has put the streams back
         try:
             with self._output_recorded():
                 yield done
@@ -177,6 +204,8 @@ class Cells:
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         """In place of the shell's: says what Ctrl-C did, and what helps."""
+        if self.leavable.is_left():
+            return  # the job's: it has the error, too
         _, error, tb = exc_tuple or sys.exc_info()
         host = self._host
         if self._is_interrupt(error):

@@ -176,7 +176,8 @@ class InCallersTask(Detachable[T]):
                 argument = yield (stand_in or waits_for)
                 send = coroutine.send
             except BaseException as error:
-                argument, send = error, coroutine.throw
+                tb = error.__traceback__  # without this frame
+                argument, send = error.with_traceback(tb.tb_next if tb else None), coroutine.throw
             finally:
                 self._stand_in = None
             if self._is_asked and send == coroutine.send and not _has_come(waits_for, is_future):

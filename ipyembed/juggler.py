@@ -40,6 +40,12 @@ from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
 
+_FORBIDDEN = (
+    "`await` in a shell that was opened inside a running loop is forbidden by "
+    "LoopJuggler.await_in_running_loop = 'error'; set it to 'reenter' or 'thread', "
+    "or open the shell with `await ipyembed.embed_async()`"
+)
+
 
 class LoopJuggler(Policies):
     """Decides what the eval thread turns while it waits for the prompt.
@@ -219,23 +225,28 @@ class LoopJuggler(Policies):
         running = _running_loop()
         if running is None:
             return self._run_task(self.own_loop, coroutine, context)
-        policy = self.await_in_running_loop
+        policy = self._policy_of_await(running)
+        if policy == "reenter":
+            return self._run_task(running, coroutine, context)
+        if policy == "thread":
+            return self._run_in_helper(coroutine, context)
+        return (context or contextvars.copy_context()).run(
+            _refuse_to_await, coroutine, RuntimeError(_FORBIDDEN)
+        )
+
+    def may_await(self) -> bool:
+        """Whether policy lets cells await here."""
+        return _running_loop() is None or self.await_in_running_loop != "error"
+
+    def _policy_of_await(self, running: asyncio.AbstractEventLoop) -> str:
+        policy: str = self.await_in_running_loop
         if policy == "reenter" and not reentry.can_reenter(running):
             self._say_once(
                 f"{_kind(running)} cannot be re-entered, so `await` runs on a loop in a helper "
                 "thread; objects that belong to the host's loop cannot be awaited there"
             )
-            policy = "thread"
-        if policy == "reenter":
-            return self._run_task(running, coroutine, context)
-        if policy == "thread":
-            return self._run_in_helper(coroutine, context)
-        error = RuntimeError(
-            "`await` in a shell that was opened inside a running loop is forbidden by "
-            "LoopJuggler.await_in_running_loop = 'error'; set it to 'reenter' or 'thread', "
-            "or open the shell with `await ipyembed.embed_async()`"
-        )
-        return (context or contextvars.copy_context()).run(_refuse_to_await, coroutine, error)
+            return "thread"
+        return policy
 
     def _run_task(
         self,
@@ -254,11 +265,50 @@ class LoopJuggler(Policies):
     def _run_in_helper(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
     ) -> T:
-        if self._helper is None:
-            self._helper = LoopThread("ipyembed-await")
-        result, cancel = self._helper.submit(coroutine, context)
+        result, cancel = self._submit_to_helper(coroutine, context)
+        assert self._helper is not None
         with self.interrupts.awaiting(cancel, self._helper.loop.call_soon_threadsafe):
             return result.result()
+
+    def _submit_to_helper(
+        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None = None
+    ) -> tuple[Future[T], Callable[[], object]]:
+        if self._helper is None:
+            self._helper = LoopThread("ipyembed-await")
+        return self._helper.submit(coroutine, context)
+
+    # -- turning a loop for `run_in_foreground` ------------------------------------------------
+
+    def may_turn(self, running: asyncio.AbstractEventLoop) -> bool:
+        """Whether the loop that is running here may be run from inside. Raises by policy."""
+        policy = self._policy_of_await(running)
+        if policy == "error":
+            raise RuntimeError(_FORBIDDEN)
+        return policy == "reenter"
+
+    def run_elsewhere(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run it on the loop of the helper thread."""
+        return self._submit_to_helper(coroutine)[0]
+
+    def turn_until_done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[None],
+        interrupt: Callable[[], object],
+    ) -> None:
+        """Turn the loop until `future` is done. Eval thread, blocking.
+
+        Ctrl-C calls `interrupt()` in the loop, which must end `future`; nothing is raised in what
+        the loop happens to run.
+        """
+        self.current_gui.share(loop, self.gui_strategy)
+        with (
+            self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
+            self.interrupts.awaiting(
+                interrupt, loop.call_soon_threadsafe, is_critical=lambda: True, loop=loop
+            ),
+        ):
+            self._run_until_complete(loop, future)
 
     @staticmethod
     def _run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:
@@ -281,6 +331,11 @@ class LoopJuggler(Policies):
     def own_loop_if_made(self) -> asyncio.AbstractEventLoop | None:
         """The same, or None if it has not been needed yet."""
         return self._own_loop
+
+    @property
+    def own_loop_if_closed_with_shell(self) -> asyncio.AbstractEventLoop | None:
+        """The same; None as well if it was there before the shell, and goes on after it."""
+        return self._own_loop if self._borrow_loop is None else None
 
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""

@@ -93,6 +93,14 @@ class Policies(Configurable):
         'off': nothing.""",
     ).tag(config=True)
 
+    job_marks = Enum(
+        ("on", "off"),
+        "on",
+        help="""Whether each line that a job prints is marked with its number, as in '[2] …'.
+        'on': by whole lines, so that jobs that print at once can be told apart.
+        'off': what a job prints is shown as it comes.""",
+    ).tag(config=True)
+
     stuck_after = Float(
         1.0,
         help="""Seconds after which the prompt reports that the eval thread is stuck, and where.""",

@@ -23,7 +23,7 @@ put in place                by the first `routed()`, or by one that finds anothe
                             (which then is what this new stand-in writes to)
 taken away                  by the last `exit` of those who share it; the same object is put back
 covered by somebody else's  his stays; ours below forwards everything, at once or when it is over
-put back by him later       the next `routed()`, entered or left, takes it away
+put back by him later       the next `routed()`, entered or left, or `tidy()` takes it away
 ==========================  ======================================================================
 
 Not routed: what is written to `sys.__stdout__`, to a stream kept in a variable, to a file
@@ -40,7 +40,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import update_wrapper
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
@@ -64,26 +64,48 @@ class _Inherited:
     """No sink was set in this context: the one of the code that started the thread counts."""
 
 
+class Relay:
+    """In place of a sink: where output goes that may be sent elsewhere later.
+
+    Whoever inherits it follows: so does what a cell has started, when the cell becomes a job.
+    """
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Sink | Relay | None) -> None:
+        self.target = target
+
+
 _INHERITED = _Inherited()
-_sink: ContextVar[Sink | _Inherited | None] = ContextVar("ipyembed_sink", default=_INHERITED)
-_of_threads: weakref.WeakKeyDictionary[threading.Thread, Sink] = weakref.WeakKeyDictionary()
+_sink: ContextVar[Sink | Relay | _Inherited | None] = ContextVar(
+    "ipyembed_sink", default=_INHERITED
+)
+_of_threads: weakref.WeakKeyDictionary[threading.Thread, Sink | Relay] = weakref.WeakKeyDictionary()
 
 
 def current_sink() -> Sink | None:
     """Where the output of the code that calls this goes; None: to the stream itself."""
+    sink = current_route()
+    while isinstance(sink, Relay):
+        sink = sink.target
+    return sink
+
+
+def current_route() -> Sink | Relay | None:
+    """The same, but a relay as such; to be handed on."""
     sink = _sink.get()
-    if sink is not _INHERITED:
-        return sink  # type: ignore[return-value]  # told by identity
-    return _of_threads.get(threading.current_thread()) if _of_threads else None
+    if isinstance(sink, _Inherited):
+        return _of_threads.get(threading.current_thread()) if _of_threads else None
+    return sink
 
 
-def set_sink(sink: Sink | None) -> None:
+def set_sink(sink: Sink | Relay | None) -> None:
     """From now on the output of the current context, and of what it starts, goes to `sink`."""
     _sink.set(sink)
 
 
 @contextmanager
-def to(sink: Sink | None) -> Iterator[None]:
+def to(sink: Sink | Relay | None) -> Iterator[None]:
     """For the time of the block, the output of this context goes to `sink`, None: to the stream.
 
     This says where; something must be in place that looks (`routed`).
@@ -92,7 +114,11 @@ def to(sink: Sink | None) -> Iterator[None]:
     try:
         yield
     finally:
-        _sink.reset(token)
+        try:
+            _sink.reset(token)
+        except ValueError:  # QtAsyncio may have changed the context over an await
+            before = token.old_value
+            _sink.set(_INHERITED if before is Token.MISSING else before)
 
 
 class RoutedStream:
@@ -144,7 +170,7 @@ class _Routing:
 
     def enter(self) -> list[RoutedStream]:
         with self._lock:
-            self._tidy()
+            self.tidy()
             if self._holders == 0:
                 self._wrap()
             self._holders += 1
@@ -156,7 +182,7 @@ class _Routing:
                 vars(stream)["holders"] -= 1
                 if stream.holders == 0:
                     _point_back(stream)
-            self._tidy()
+            self.tidy()
             self._holders -= 1
             if self._holders == 0:
                 self._unwrap()
@@ -172,7 +198,7 @@ class _Routing:
         return top
 
     @staticmethod
-    def _tidy() -> None:
+    def tidy() -> None:
         """Take away stand-ins that nobody holds; one may have been put back by somebody else."""
         for name in _STREAMS:
             top = getattr(sys, name)
@@ -212,7 +238,7 @@ class _Routing:
 
 def _starting(routing: _Routing, start: Callable[..., None]) -> Callable[..., None]:
     def start_with_sink(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
-        sink = current_sink() if routing.is_on else None
+        sink = current_route() if routing.is_on else None
         if sink is not None:
             _of_threads[self] = sink
         start(self, *args, **kwargs)
@@ -224,7 +250,7 @@ def _submitting(routing: _Routing, submit: Callable[..., Any]) -> Callable[..., 
     def submit_with_sink(
         self: ThreadPoolExecutor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
-        sink = current_sink() if routing.is_on else None
+        sink = current_route() if routing.is_on else None
         if sink is None:
             return submit(self, fn, *args, **kwargs)  # type: ignore[no-any-return]
 
@@ -291,3 +317,8 @@ def routed() -> Iterator[None]:
         yield
     finally:
         _routing.leave(held)
+
+
+def tidy() -> None:
+    """Take away stand-ins whose time is over, and that somebody else has put back since."""
+    _routing.tidy()

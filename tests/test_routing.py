@@ -184,6 +184,28 @@ def test_a_pools_thread_prints_for_whoever_called(streams: Streams) -> None:
 
 
 @with_streams
+def test_what_a_relay_was_given_to_follows_it(streams: Streams) -> None:
+    sink, relay = Kept(), routing.Relay(None)
+    go = threading.Event()
+
+    def work() -> None:
+        print("before")
+        go.wait(10)
+        print("after")
+
+    with routing.routed():
+        with routing.to(relay):
+            thread = threading.Thread(target=work)
+            thread.start()
+            print("before")
+        relay.target = sink
+        go.set()
+        thread.join()
+    assert streams.out.getvalue() == "before\nbefore\n"
+    assert sink.text == "after\n"
+
+
+@with_streams
 def test_who_wraps_the_same_methods_keeps_his_wrapper(
     streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

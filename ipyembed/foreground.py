@@ -25,19 +25,32 @@ from typing import TYPE_CHECKING, Any
 from ipyembed import reentry
 from ipyembed.job_suspend import suspend_key
 from ipyembed.jobs import Job, _coroutine, job_table, name_of_call
-from ipyembed.loop_thread import close_loop
+from ipyembed.loop_thread import GRACE, close_loop
 
 if TYPE_CHECKING:
     from ipyembed.juggler import LoopJuggler
 
-_loops = threading.local()
+
+class _ThreadLoop:
+    """The loop of one thread, closed with it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        if not self.loop.is_running():
+            self.loop.close()
+
+
+_of_thread = threading.local()
 
 
 def loop_of_thread() -> asyncio.AbstractEventLoop:
     """The loop that turns this thread's jobs where nobody else has one; made at first use."""
-    loop: asyncio.AbstractEventLoop | None = loop_of_thread_if_made()
+    loop = loop_of_thread_if_made()
     if loop is None:
-        loop = _loops.loop = asyncio.new_event_loop()
+        _of_thread.holder = _ThreadLoop()
+        loop = _of_thread.holder.loop
         if threading.current_thread() is threading.main_thread():
             atexit.register(_close_at_exit, loop)
     return loop
@@ -45,8 +58,8 @@ def loop_of_thread() -> asyncio.AbstractEventLoop:
 
 def loop_of_thread_if_made() -> asyncio.AbstractEventLoop | None:
     """The same, or None if it has not been needed."""
-    loop: asyncio.AbstractEventLoop | None = getattr(_loops, "loop", None)
-    return None if loop is None or loop.is_closed() else loop
+    holder: _ThreadLoop | None = getattr(_of_thread, "holder", None)
+    return None if holder is None or holder.loop.is_closed() else holder.loop
 
 
 def _close_at_exit(loop: asyncio.AbstractEventLoop) -> None:
@@ -54,7 +67,8 @@ def _close_at_exit(loop: asyncio.AbstractEventLoop) -> None:
     stubborn = close_loop(loop)
     if stubborn:
         print(
-            "ipyembed: cancelled at exit, but did not end in time: " + ", ".join(stubborn),
+            "ipyembed: cancelled at exit, but did not end within "
+            f"{GRACE:.0f} s: " + ", ".join(stubborn),
             file=sys.stderr,
         )
 
@@ -177,6 +191,9 @@ class _Foreground:
                 )
             self._wait_blocking(what)
             return
+        if self._running is None and self._juggler is None and loop_of_thread_if_made() is None:
+            self._wait_blocking(what)  # nothing here is to be turned
+            return
         loop = self._running or self._own_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
@@ -213,7 +230,10 @@ class _Foreground:
 
     def _wait_blocking(self, what: Any) -> None:
         done = threading.Event()
-        what.add_done_callback(lambda _: done.set())
+        if isinstance(what, asyncio.Future):
+            what.get_loop().call_soon_threadsafe(what.add_done_callback, lambda _: done.set())
+        else:
+            what.add_done_callback(lambda _: done.set())
         try:
             done.wait(self._timeout)
         except KeyboardInterrupt:

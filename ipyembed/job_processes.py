@@ -15,7 +15,9 @@ import functools
 import io
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,12 +50,15 @@ class Process:
         self._args = args
         self._process: Any = None
         self._is_killed = False
+        # So that a process is not killed in the midst of its start, or when it has gone.
+        self._lock = threading.Lock()
 
     def kill(self) -> None:
         """End it, now or as soon as it starts; from any thread."""
-        self._is_killed = True
-        if self._process is not None:
-            self._process.terminate()
+        with self._lock:
+            self._is_killed = True
+            if self._process is not None:
+                self._process.kill()
 
     def run(self) -> Any:
         """The call's result, or raises its exception; blocks.
@@ -62,21 +67,21 @@ class Process:
         """
         context = multiprocessing.get_context()
         ours, theirs = context.Pipe(duplex=False)
+        call = theirs, self._function, self._args
+        process = context.Process(target=_in_process, args=call, daemon=True)
         with ours:
-            with theirs:
+            with theirs, self._lock:
                 if self._is_killed:
                     raise asyncio.CancelledError
-                self._process = context.Process(
-                    target=_in_process, args=(theirs, self._function, self._args), daemon=True
-                )
-                self._process.start()
-            if self._is_killed:
-                self._process.terminate()
+                process.start()
+                self._process = process
             try:
                 return self._receive(ours)
             finally:
-                self._process.join()
-                self._process.close()
+                process.join()
+                with self._lock:
+                    self._process = None
+                    process.close()
 
     def _receive(self, ours: Connection) -> Any:
         while True:
@@ -93,9 +98,10 @@ class Process:
             if stream is not None:
                 stream.write(values[0])
         self._process.join()
+        status = self._process.exitcode
         if self._is_killed:
             raise asyncio.CancelledError
-        raise RuntimeError(f"the job's process ended with exit status {self._process.exitcode}")
+        raise RuntimeError(f"the job's process ended with exit status {status}")
 
 
 class _Stream(io.TextIOBase):
@@ -117,6 +123,7 @@ def _in_process(
     connection: Connection, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> None:
     """What the process runs."""
+    _leave_signals_alone()
     sys.stdout, sys.stderr = _Stream(connection, "stdout"), _Stream(connection, "stderr")
     try:
         answer: tuple[Any, ...] = ("result", function(*args))
@@ -127,3 +134,19 @@ def _in_process(
     except Exception as error:  # what cannot be pickled, fails in many ways
         text = f"the job's result cannot be sent to this process: {error}"
         connection.send(("error", RuntimeError(text), traceback.format_exc()))
+
+
+def _leave_signals_alone() -> None:
+    """A process that was forked has our handlers, and would tell our loop of its signals.
+
+    Ctrl-C goes to it as well, but is meant for us.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.set_wakeup_fd(-1)
+        for name, handler in {
+            "SIGINT": signal.SIG_IGN,
+            "SIGTERM": signal.SIG_DFL,
+            "SIGTSTP": signal.SIG_DFL,
+        }.items():
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), handler)

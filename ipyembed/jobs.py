@@ -158,11 +158,12 @@ class Job:
         """Ask it to end. False if it has ended, or is a callable in a thread that has begun."""
         if self._outcome.done():
             return False
-        if self.kill is not None:
-            self.kill()
-            return True
         if self.loop is None:
-            return self._outcome.cancel()
+            if self._outcome.cancel():
+                return True
+            if self.kill is not None:
+                self.kill()
+            return self.kill is not None
         task = self.task
         cancel = task.cancel if task is not None else self._outcome.cancel
         try:
@@ -278,6 +279,7 @@ class JobTable:
         self.next_id: Callable[[], int] = itertools.count(1).__next__
         self._running: dict[int, Job] = {}
         self._ended_jobs: deque[Job] = deque(maxlen=KEPT_JOBS)
+        self._live = 0
         self._routing: AbstractContextManager[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self.shells: list[ShellJobs] = []
@@ -350,10 +352,12 @@ class JobTable:
         context.run(routing.set_sink, job)
         running = asyncio._get_running_loop()
         if running is loop or (running is None and not loop.is_running()):
-            job.task = job._outcome = loop.create_task(coroutine, context=context)
+            with self._starting():
+                job.task = job._outcome = loop.create_task(coroutine, context=context)
             return self._add(job)
         outcome: Future[Any] = Future()
-        job._outcome = outcome
+        with self._starting():
+            job._outcome = outcome
         self._add(job)
 
         def create_task() -> None:
@@ -382,7 +386,7 @@ class JobTable:
         with self.lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(THREADS, "ipyembed-job")
-        with routing.to(None):  # the pool's thread is everybody's
+        with self._starting(), routing.to(None):  # the pool's thread is everybody's
             job.task = job._outcome = self._threads.submit(call)
         return self._add(job)
 
@@ -395,7 +399,7 @@ class JobTable:
         job.kill = process.kill
         context = contextvars.copy_context()
         context.run(routing.set_sink, job)
-        with routing.to(None):
+        with self._starting(), routing.to(None):
             job.task = job._outcome = pool().submit(context.run, process.run)
         return self._add(job)
 
@@ -413,19 +417,39 @@ class JobTable:
         if known is not None:
             return known
         job = Job(self, name)
-        job.task = job._outcome = outcome
+        with self._starting():
+            job.task = job._outcome = outcome
         if isinstance(outcome, asyncio.Future):
             job.loop = outcome.get_loop()
         if context is not None:
             context.run(routing.set_sink, job)
         return self._add(job)
 
-    def _add(self, job: Job) -> Job:
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """A job is started: output is routed before it can print."""
         with self.lock:
-            self._running[job.id] = job
+            self._live += 1
             if self._routing is None:
                 self._routing = routing.routed()
                 self._routing.__enter__()
+        try:
+            yield
+        except BaseException:
+            self._one_less()
+            raise
+
+    def _one_less(self) -> None:
+        with self.lock:
+            self._live -= 1
+            if self._live or self._routing is None:
+                return
+            release, self._routing = self._routing, None
+        release.__exit__(None, None, None)
+
+    def _add(self, job: Job) -> Job:
+        with self.lock:
+            self._running[job.id] = job
         job._outcome.add_done_callback(job._on_done)
         return job
 
@@ -440,14 +464,10 @@ class JobTable:
 
     def _ended(self, job: Job) -> None:
         """Runs where the job has ended."""
-        release: AbstractContextManager[None] | None = None
         with self.lock:
             self._running.pop(job.id, None)
             self._ended_jobs.append(job)
-            if not self._running:
-                release, self._routing = self._routing, None
-        if release is not None:
-            release.__exit__(None, None, None)
+        self._one_less()
         shell = self.shell
         if shell is not None:
             shell.ended(job)

@@ -35,6 +35,10 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``job_shell``          what a shell does about jobs: says when they end, and when it does
 ``job_cells``          a cell that awaits becomes a job
 ``job_suspend``        Ctrl-Z
+``job_magics``         ``%bg``, ``%fg``, ``%jobs``, ``%cancel``, ``%wait``
+``job_code``           code that ``%bg`` runs
+``job_list``           what ``%jobs`` shows
+``job_places``         where a job is now
 ``resize``             the prompt hears of the terminal's new size
 ``state``              what all of this is doing now: `juggler_state()`, ``%loops``
 ``magics``             the magics

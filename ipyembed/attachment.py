@@ -33,6 +33,7 @@ from ipyembed.gui.hooks import find
 from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
+from ipyembed.job_magics import JobMagics, awaited_magics
 from ipyembed.job_shell import ShellJobs
 from ipyembed.jobs import job_table
 from ipyembed.juggler import LoopJuggler
@@ -116,13 +117,18 @@ class Attachment:
     def _add_magics(self) -> None:
         manager = self.shell.magics_manager
         manager.register(LoopMagics(shell=self.shell))
+        manager.register(JobMagics(self))
+        transform = awaited_magics(self)
+        self.shell.input_transformers_post.append(transform)
 
         def put_back() -> None:
-            ours = manager.registry.pop(LoopMagics.__name__)
-            for kind, names in ours.magics.items():
-                for name in names:
-                    manager.magics[kind].pop(name, None)
-            self.shell.configurables.remove(ours)
+            self.shell.input_transformers_post.remove(transform)
+            for kind in (LoopMagics, JobMagics):
+                ours = manager.registry.pop(kind.__name__)
+                for line_or_cell, names in ours.magics.items():
+                    for name in names:
+                        manager.magics[line_or_cell].pop(name, None)
+                self.shell.configurables.remove(ours)
 
         self._undo.callback(put_back)
 

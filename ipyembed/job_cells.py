@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
 from ipyembed.detach import Detachable, Detached
+from ipyembed.job_code import ended_by
 from ipyembed.jobs import Job, current_job, job_table
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class _Cell:
     kind: Kind
     relay: routing.Relay
     running: Detachable[Any] | None = None
+    is_asked: bool = False
+    """Whether it is to be left, and the loop has not come to that."""
     job: Job | None = None
     """What it has become."""
     value: object = None
@@ -89,8 +92,7 @@ class LeavableCells:
             return raised
         error = result.error_before_exec or result.error_in_exec
         if isinstance(error, SystemExit | KeyboardInterrupt):  # these would leave the loop
-            ended = RuntimeError(f"the job's code has raised {error!r}")
-            raise ended from error
+            raise ended_by(error) from error
         if error is not None:
             raise error
         return cell.value
@@ -98,14 +100,23 @@ class LeavableCells:
     # -- leaving -----------------------------------------------------------------------------
 
     def leave_threadsafe(self) -> bool:
-        """Leave the cell that awaits; from any thread or signal handler. False if none does."""
+        """Leave the cell when it next awaits; from any thread or signal handler.
+
+        False if it never does, or if that has been asked and has not been possible so far.
+        """
         if self._leave_wait is not None:
             self._leave_wait()
             return True
         cell = self._cell
-        if cell is None or cell.running is None:
+        if cell is None or cell.running is None or cell.is_asked:
             return False
-        cell.running.detach_threadsafe(_refuse)
+
+        def refuse(why: str) -> None:
+            cell.is_asked = False
+            print(f"\nipyembed: this cell cannot go to the background: {why}", file=sys.stderr)
+
+        cell.is_asked = True
+        cell.running.detach_threadsafe(refuse)
         return True
 
     @contextmanager
@@ -135,14 +146,12 @@ class LeavableCells:
     def _take_hooks(self) -> None:
         if self._hooks:
             return
-        # IPython 8 and 9: in a cell, `display_trap.hook` is in place, and `old_hook` afterwards.
+        # IPython 8 and 9: `hook` is in place in a cell, as now, and `old_hook` again afterwards.
         trap = self._shell.display_trap
-        places: list[tuple[Any, str]] = [(trap, "hook")]
-        places.append((trap, "old_hook") if trap.is_active else (sys, "displayhook"))
-        for place, name in places:
-            hook = getattr(place, name)
-            self._hooks.append((place, name, hook))
-            setattr(place, name, _Displayed(self._left, hook))
+        for name in ("hook", "old_hook"):
+            hook = getattr(trap, name)
+            self._hooks.append((trap, name, hook))
+            setattr(trap, name, _Displayed(self._left, hook))
 
     def _forget(self, job: Job) -> None:
         """Runs on the loop of the cells."""
@@ -170,7 +179,3 @@ class _Displayed:
             self._left[job].value = value
         else:
             self.hook(value)
-
-
-def _refuse(why: str) -> None:
-    print(f"\nipyembed: this cell cannot go to the background: {why}", file=sys.stderr)

@@ -66,11 +66,17 @@ class ShellJobs:
     def opened(self) -> Iterator[None]:
         """While the shell is open."""
         job_table.shells.append(self)
+        job_table.take_streams()
         try:
             yield
         finally:
             self._is_open = False
+            own = self.juggler.own_loop_if_closed_with_shell
+            if own is not None:
+                job_table.name_tasks(own)
             job_table.shells.remove(self)
+            if not job_table.shells:
+                job_table.give_streams_back()
 
     # -- what is told ------------------------------------------------------------------------
 
@@ -134,7 +140,7 @@ class ShellJobs:
 
 def _what_happens(ends: int, count: int) -> str:
     if ends == count:
-        return "; to leave cancels what runs." if count == 1 else "; to leave cancels them."
+        return f"; to leave cancels {'it' if count == 1 else 'them'}."
     if not ends:
         return ", which will go on."
     return f"; to leave cancels {ends} of them."

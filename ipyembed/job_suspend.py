@@ -1,9 +1,12 @@
 """Ctrl-Z in a cell.
 
-While a cell runs, the terminal turns Ctrl-Z into SIGTSTP. If the cell awaits, it is left behind as
-a job. If its own code is being executed, the process is suspended as it would be without us: the
-handler that was there is put back for that moment, and the signal raised again. Signals reach the
-main thread only, so Ctrl-Z in a cell on a worker thread always suspends the process.
+While a cell runs, the terminal turns Ctrl-Z into SIGTSTP. A cell with ``await`` is left behind as a
+job, when it next awaits. A cell without suspends the process as it would without us: the handler
+that was there is put back for that moment, and the signal raised again. So does a second Ctrl-Z, if
+the loop has not come to the first one because something blocks it.
+
+Signals reach the main thread only, so Ctrl-Z in a cell on a worker thread always suspends the
+process.
 """
 
 from __future__ import annotations
@@ -16,12 +19,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from IPython.core.interactiveshell import InteractiveShell
-
-from ipyembed.jobs import current_job
-
-_RUNS_CODE = InteractiveShell.run_ast_nodes.__code__
-
 
 class SuspendKey:
     """Who gets Ctrl-Z. All methods run on the main thread, or do nothing."""
@@ -33,7 +30,7 @@ class SuspendKey:
 
     @contextmanager
     def armed(self, leave_cell: Callable[[], bool]) -> Iterator[None]:
-        """While a cell runs: `leave_cell()` leaves it; it returns False where that cannot be."""
+        """While a cell runs: `leave_cell()` leaves it, or returns False where that cannot be."""
         signum = getattr(signal, "SIGTSTP", None)
         is_main = threading.current_thread() is threading.main_thread()
         previous = signal.getsignal(signum) if signum and is_main else None
@@ -62,7 +59,7 @@ class SuspendKey:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._leave_wait is not None:
             self._leave_wait()
-        elif _executes_cell(frame) or self._leave_cell is None or not self._leave_cell():
+        elif self._leave_cell is None or not self._leave_cell():
             self._suspend(signum, frame)
 
     def _suspend(self, signum: int, frame: FrameType | None) -> None:
@@ -73,17 +70,6 @@ class SuspendKey:
             signal.signal(signum, signal.SIG_DFL)
             os.kill(os.getpid(), signum)  # comes back from here when the process is continued
             signal.signal(signum, self._handle)
-
-
-def _executes_cell(frame: FrameType | None) -> bool:
-    """Whether that is the cell's own code, and not a job's or the loop's."""
-    if current_job() is not None:
-        return False
-    while frame is not None:
-        if frame.f_code is _RUNS_CODE:
-            return True
-        frame = frame.f_back
-    return False
 
 
 suspend_key = SuspendKey()

@@ -430,9 +430,7 @@ class JobTable:
         """A job is started: output is routed before it can print."""
         with self.lock:
             self._live += 1
-            if self._routing is None:
-                self._routing = routing.routed()
-                self._routing.__enter__()
+            self.take_streams()
         try:
             yield
         except BaseException:
@@ -442,10 +440,22 @@ class JobTable:
     def _one_less(self) -> None:
         with self.lock:
             self._live -= 1
-            if self._live or self._routing is None:
-                return
-            release, self._routing = self._routing, None
-        release.__exit__(None, None, None)
+            if not self._live:
+                self.give_streams_back()
+
+    def take_streams(self) -> None:
+        """Route output, if there are jobs."""
+        with self.lock:
+            if self._live and self._routing is None:
+                self._routing = routing.routed()
+                self._routing.__enter__()
+
+    def give_streams_back(self) -> None:
+        """Route output no longer: jobs that live on after the shell print as the host does."""
+        with self.lock:
+            held, self._routing = self._routing, None
+            if held is not None:
+                held.__exit__(None, None, None)
 
     def _add(self, job: Job) -> Job:
         with self.lock:
@@ -492,7 +502,7 @@ job_table = JobTable()
 
 
 def run_in_background(
-    target: Awaitable[Any] | Callable[..., Any],
+    target: Awaitable[Any] | Future[Any] | Callable[..., Any],
     *args: Any,
     name: str | None = None,
     process: bool = False,

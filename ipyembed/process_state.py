@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ipyembed import routing
+
 _SYS = ("excepthook", "displayhook", "stdin", "stdout", "stderr", "ps1", "ps2", "ps3")
 _BUILTINS = ("__IPYTHON__", "display", "get_ipython", "exit", "quit")
 _MISSING: Any = object()
@@ -38,6 +40,7 @@ def hooks_preserved() -> Iterator[None]:
                 delattr(module, name)
             else:
                 setattr(module, name, value)
+        routing.tidy()  # what was there may have been ours, for jobs that have ended since
 
 
 @contextmanager

@@ -37,6 +37,7 @@ import os
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _STREAMS = ("stdout", "stderr")
+KEPT = 32
+"""How many stand-ins stay after their time."""
 
 
 class Sink(Protocol):
@@ -124,8 +127,14 @@ def to(sink: Sink | Relay | None) -> Iterator[None]:
 class RoutedStream:
     """Stands in for a stream: writes to the current sink, or else to that stream."""
 
+    # What is set on it by others (IPython sets `write`) is in the dictionary, what is ours is not.
+    __slots__ = ("__dict__", "__weakref__", "handlers", "holders", "name_in_sys", "original")
+
     def __init__(self, name: str, original: Any) -> None:
-        vars(self).update(_name=name, original=original, holders=0, handlers=[])
+        self.name_in_sys = name
+        self.original = original
+        self.holders = 0
+        self.handlers: list[Any] = []
 
     def write(self, text: str) -> int:
         """As the stream's own."""
@@ -134,7 +143,7 @@ class RoutedStream:
             return self.original.write(text)  # type: ignore[no-any-return]
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        sink.write(self._name, text)
+        sink.write(self.name_in_sys, text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -143,7 +152,7 @@ class RoutedStream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(vars(self)["original"], name)
+        return getattr(self.original, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.original)
@@ -165,6 +174,10 @@ class _Routing:
         # Guards all that is below; output is routed and no longer routed by any thread.
         self._lock = threading.RLock()
         self._holders = 0
+        # Output is routed and no longer routed on any thread, while others print. Before 3.14 (and
+        # late versions of 3.13) `print` does not hold the stream that it found in `sys`, and
+        # crashes if that goes away. So the last ones stay, and are used again.
+        self._used: deque[RoutedStream] = deque(maxlen=KEPT)
         self._start: Callable[..., Any] | None = None
         self._submit: Callable[..., Any] | None = None
 
@@ -179,7 +192,7 @@ class _Routing:
     def leave(self, held: list[RoutedStream]) -> None:
         with self._lock:
             for stream in reversed(held):
-                vars(stream)["holders"] -= 1
+                stream.holders -= 1
                 if stream.holders == 0:
                     _point_back(stream)
             self.tidy()
@@ -187,15 +200,22 @@ class _Routing:
             if self._holders == 0:
                 self._unwrap()
 
-    @staticmethod
-    def _hold(name: str) -> RoutedStream:
+    def _hold(self, name: str) -> RoutedStream:
         top = getattr(sys, name)
         if not isinstance(top, RoutedStream):
-            original, top = top, RoutedStream(name, top)
+            original, top = top, self._stand_in(name, top)
             setattr(sys, name, top)
-            vars(top)["handlers"] = _point_handlers(original, top)
-        vars(top)["holders"] += 1
+            top.handlers = _point_handlers(original, top)
+        top.holders += 1
         return top
+
+    def _stand_in(self, name: str, original: Any) -> RoutedStream:
+        for used in self._used:
+            if used.original is original and used.name_in_sys == name and not used.holders:
+                return used
+        stand_in = RoutedStream(name, original)
+        self._used.append(stand_in)
+        return stand_in
 
     @staticmethod
     def tidy() -> None:
@@ -286,7 +306,7 @@ def _point_back(stream: RoutedStream) -> None:
     for handler in stream.handlers:
         if handler.stream is stream:
             handler.setStream(stream.original)
-    vars(stream)["handlers"] = []
+    stream.handlers = []
 
 
 def _handlers() -> Iterator[logging.StreamHandler[Any]]:

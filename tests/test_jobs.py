@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -91,6 +91,11 @@ def test_callables() -> None:
     assert (thread.output, called.output) == ("adding\n", "tick 0\n")
 
 
+async def quick() -> str:
+    await asyncio.sleep(0.001)
+    return "awaited"
+
+
 def test_what_runs_already() -> None:
     loop = loop_of_thread()
     task = loop.create_task(ticks(2, "task"))
@@ -105,11 +110,10 @@ def test_what_runs_already() -> None:
     assert run_in_foreground(other, DEADLINE) == 1
 
     class Awaitable:
-        def __await__(self) -> Iterator[Any]:
-            yield from asyncio.sleep(0.001).__await__()
-            return "awaited"  # noqa: B901  # that is how it is done
+        def __await__(self) -> Generator[Any, Any, str]:
+            return quick().__await__()
 
-    awaited = run_in_background(Awaitable())  # type: ignore[arg-type]
+    awaited = run_in_background(Awaitable())
     assert "Awaitable" in awaited.name
     assert run_in_foreground(awaited, DEADLINE) == "awaited"
 

@@ -8,6 +8,7 @@ import io
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
@@ -299,6 +300,31 @@ def test_logging_handlers_that_hold_the_stream(streams: Streams) -> None:
         logger.removeHandler(handler)
     assert sink.text == "the job's\n"
     assert err.getvalue() == "the host's\n"
+
+
+@with_streams
+def test_streams_come_and_go_while_others_print(streams: Streams) -> None:
+    """Before Python 3.14, `print` crashes if its stream goes away meanwhile."""
+    over = threading.Event()
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            time.sleep(0.0001)  # lets others run, as writing to a terminal does
+            return super().write(text)
+
+    def prints() -> None:
+        while not over.is_set():
+            print("x", "y")
+
+    with redirect_stdout(Slow()):
+        thread = threading.Thread(target=prints)
+        thread.start()
+        for _ in range(300):
+            with routing.routed():
+                time.sleep(0.0001)
+        over.set()
+        thread.join()
+    assert set(streams.out.getvalue()) <= {"x", "y", " ", "\n"}
 
 
 @with_streams

@@ -1,0 +1,85 @@
+"""Where a job is now: file, line, function."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from ipyembed.jobs import Job
+from ipyembed.watchdog import _CELL, _is_library
+
+_OURS = os.path.dirname(__file__) + os.sep
+
+
+def place_of(job: Job) -> str:
+    """The innermost place of the user's code; nothing if it has ended or not begun."""
+    return "" if job.done() else _innermost(_frames_of(job))
+
+
+def place_of_task(task: Any) -> str:
+    """The same for any task."""
+    return _innermost(_frames_of_task(task))
+
+
+def stack_of(job: Job) -> list[str]:
+    """All places that it has come to, innermost last."""
+    return [] if job.done() else [_place(frame) for frame in _frames_of(job)]
+
+
+def stack_of_task(task: Any) -> list[str]:
+    """The same for any task."""
+    return [_place(frame) for frame in _frames_of_task(task)]
+
+
+def _innermost(frames: list[FrameType]) -> str:
+    users = [frame for frame in frames if not _is_library(frame.f_code.co_filename)]
+    return _place((users or frames)[-1]) if frames else ""
+
+
+def _frames_of(job: Job) -> list[FrameType]:
+    if isinstance(job.task, asyncio.Future):
+        return _frames_of_task(job.task)
+    at = sys._current_frames().get(job.thread_id) if job.thread_id is not None else None
+    frames: list[FrameType] = []
+    while at is not None and not _is_ours(at):  # in front are those of the thread and of the pool
+        frames.append(at)
+        at = at.f_back
+    return frames[::-1]
+
+
+def _frames_of_task(task: Any) -> list[FrameType]:
+    get_coro = getattr(task, "get_coro", None)
+    if get_coro is None:
+        return []
+    return [frame for frame in _awaits(get_coro()) if not _is_ours(frame)]
+
+
+def _awaits(at: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine and of what it awaits, as far as that is Python."""
+    while at is not None:
+        for kind, awaits in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            frame = getattr(at, f"{kind}_frame", None)
+            if frame is not None:
+                yield frame
+                at = getattr(at, awaits)
+                break
+        else:
+            return
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OURS)
+
+
+def _place(frame: FrameType) -> str:
+    name = frame.f_code.co_filename
+    cell = _CELL.match(name)
+    if cell:
+        name = f"In [{cell[1]}]"
+    elif name.startswith(os.getcwd() + os.sep):
+        name = os.path.relpath(name)
+    return f"{name}:{frame.f_lineno} {frame.f_code.co_qualname}"

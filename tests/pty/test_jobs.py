@@ -1,0 +1,368 @@
+"""Jobs at the prompt, in each kind of shell."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.pty.conftest import Spawn
+from tests.pty.terminal import Terminal
+
+HOST = """
+    import asyncio, threading, time
+    import ipyembed
+    from ipyembed import run_in_background, run_in_foreground
+
+    async def ticker(n, delay=0.02, name="tick"):
+        for i in range(n):
+            print(name, i)
+            await asyncio.sleep(delay)
+        return list(range(n))
+
+    async def forever(name="tock"):
+        while True:
+            print(name)
+            await asyncio.sleep(0.05)
+
+    async def fails():
+        await asyncio.sleep(0.01)
+        raise LookupError("of the job")
+
+    async def main(shell):
+        await asyncio.sleep(0)
+        result = shell()
+        if result is not None:
+            await result
+        print("the host goes on")
+
+    OPEN
+    print("the end")
+"""
+
+BLOCKING = "ipyembed.embed(embed_in_running_loop='run')"
+KINDS = {
+    "own": "ipyembed.embed()",
+    "awaited": "asyncio.run(main(ipyembed.embed_async))",
+    "uvloop": "__import__('uvloop').run(main(ipyembed.embed_async))",
+    "re-entered": f"asyncio.run(main(lambda: {BLOCKING}))",
+    "worker": "t = threading.Thread(target=lambda: ipyembed.embed()); t.start(); t.join()",
+    "worker, awaited": "t = threading.Thread(target=lambda: asyncio.run(main("
+    "ipyembed.embed_async))); t.start(); t.join()",
+}
+ON_MAIN = [kind for kind in KINDS if not kind.startswith("worker")]
+
+
+def opened(spawn: Spawn, kind: str, **policies: str) -> Terminal:
+    text = KINDS[kind]
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+    terminal = spawn(HOST.replace("OPEN", text), rows=60, cols=120)
+    terminal.prompt(1)
+    return terminal
+
+
+def shown(terminal: Terminal, cell: str) -> str:
+    """What a cell shows, without what jobs have printed meanwhile."""
+    lines = terminal.run(cell).split("\n")
+    return "\n".join(line for line in lines if not line.endswith("tock")).strip("\n")
+
+
+def leave(terminal: Terminal) -> None:
+    terminal.line("exit")
+    terminal.wait_for("^the end$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session(spawn: Spawn, kind: str) -> None:
+    """Start, see, wait for, cancel; and how they end."""
+    terminal = opened(spawn, kind)
+    # output and end above the prompt, while nothing is typed
+    assert "<Job [1] ticker() running>" in terminal.run("run_in_background(ticker(5))")
+    terminal.wait_for(r"^\[1\] done ticker\(\) → 5 items$")
+    for i in range(5):
+        terminal.wait_for(rf"^\[1\] tick {i}$")
+    # in a thread, from one, and a failure
+    terminal.run("def later(): print('thread'); run_in_background(ticker, 1, name='inner')")
+    terminal.run("outer = run_in_background(later)")
+    terminal.wait_for(r"^\[2\] thread$")
+    terminal.wait_for(r"^\[3\] tick 0$")
+    terminal.wait_for(r"^\[3\] done inner → \[0\]$")
+    terminal.run("run_in_background(fails())")
+    terminal.wait_for(r"^\[4\] failed fails\(\): LookupError: of the job$")
+    # code
+    terminal.run("%bg x = await asyncio.sleep(0.01, 'assigned'); x.upper()")
+    terminal.wait_for(r"^\[5\] done x = await asyncio.sleep.* → 'ASSIGNED'$")
+    assert terminal.run("x").endswith("'assigned'")
+    terminal.run("%%bg long\nfor i in range(2):\n    await asyncio.sleep(0.01)\n    print('i', i)")
+    terminal.wait_for(r"^\[6\] i 1$")
+    terminal.wait_for(r"^\[6\] done long$")
+    # the table, with those that run first
+    terminal.run("job = run_in_background(forever())")
+    rows = shown(terminal, "%jobs").split("\n")
+    assert re.match(r"\[7\] +forever\(\) +running +\S+s +\S+:\d+ forever", rows[1]), rows
+    assert any(re.match(r"\[1\] +ticker\(\) +done +\S+s +→ 5 items", row) for row in rows), rows
+    # in the foreground
+    if kind == "uvloop":
+        assert "belongs to the loop" in terminal.run("run_in_foreground(job)")
+    else:
+        assert "[0, 1]" in shown(terminal, "run_in_foreground(ticker(2))")
+    mark = terminal.mark()
+    terminal.run("%bg ticker(20)")
+    terminal.line("result = %fg")
+    terminal.wait_for_new(r"^tick 19\r?$", mark)
+    terminal.prompt()
+    assert shown(terminal, "len(result)").endswith("20")
+    assert "[8] done" not in terminal.printed_since(mark)
+    # its end
+    terminal.run("%cancel 7")
+    terminal.wait_for(r"^\[7\] cancelled forever\(\)$")
+    assert terminal.run("job.state, len(job.output) > 3").endswith("('cancelled', True)")
+    assert terminal.run("%wait") == ""
+    leave(terminal)
+    assert "never retrieved" not in terminal.screen_text()
+
+
+@pytest.mark.parametrize("kind", ON_MAIN)
+def test_ctrl_z(spawn: Spawn, kind: str) -> None:
+    """A cell that awaits goes to the background and comes back."""
+    terminal = opened(spawn, kind)
+    mark = terminal.mark()
+    terminal.line("y = await ticker(60); print('over'); len(y)")
+    terminal.wait_for_new("^tick 3", mark)
+    terminal.ctrl("z")
+    terminal.wait_for(r"^\[1\] y = await ticker\(60\); print")
+    terminal.prompt(2)
+    terminal.wait_for_new(r"\[1\] tick \d+", mark)
+    # another cell meanwhile, with a number and a value of its own
+    assert "Out[2]: 3" in terminal.run("1 + 2")
+    mark = terminal.mark()
+    terminal.line("%fg")
+    terminal.wait_for_new(r"^tick \d+", mark)
+    terminal.wait_for_new(r"^over", mark)
+    terminal.wait_for(r"^Out\[3\]: 60$")
+    assert terminal.run("len(y), _2").endswith("(60, 3)")
+    # its error is the job's, and told once
+    mark = terminal.mark()
+    terminal.line("await asyncio.sleep(0); print('be' + 'gun'); await asyncio.sleep(0.5); 1/0")
+    terminal.wait_for("^begun$")
+    terminal.ctrl("z")
+    terminal.wait_for(r"^\[2\] failed await .*: ZeroDivisionError: division")
+    terminal.prompt(6)
+    assert "Traceback" not in terminal.printed_since(mark)
+    error = terminal.run("%jobs -e 2")
+    assert "ZeroDivisionError: division by zero" in error
+    assert "ipyembed" not in error
+    # and again in the foreground: Ctrl-Z and Ctrl-C leave it where it was
+    terminal.run("%bg forever()")
+    for key in "zc":
+        mark = terminal.mark()
+        terminal.line("%fg")
+        terminal.wait_for_new(r"^tock\r*\n(.*\n)*tock", mark)
+        terminal.ctrl(key)
+        terminal.wait_for_new(r"\[3\] tock", mark)
+    assert "[3]  forever()" in shown(terminal, "%jobs")
+    terminal.run("%cancel 3")
+    terminal.wait_for(r"^\[3\] cancelled forever\(\)$")
+    leave(terminal)
+    assert "never retrieved" not in terminal.screen_text()
+
+
+def test_ctrl_z_is_refused_where_the_callers_task_would_be_hit(spawn: Spawn) -> None:
+    terminal = opened(spawn, "awaited")
+    mark = terminal.mark()
+    terminal.line("async with asyncio.timeout(3): print('in' + 'side'); await asyncio.sleep(1)")
+    terminal.wait_for("^inside$")
+    terminal.ctrl("z")
+    terminal.wait_for("cannot go to the background: it has a Timeout open, which is bound to")
+    terminal.prompt(2)
+    assert "\n[1]" not in terminal.printed_since(mark)
+    leave(terminal)
+
+
+@pytest.mark.parametrize("kind", ["own", "awaited"])
+def test_ctrl_z_in_a_sync_cell_suspends_as_always(spawn: Spawn, kind: str) -> None:
+    """Under a shell with job control, which is told that the process has stopped."""
+    path = spawn.path / "host.py"
+    source = HOST.replace("OPEN", KINDS[kind])
+    path.write_text("\n".join(line.removeprefix("    ") for line in source.split("\n")))
+    terminal = spawn.argv(["bash", "--norc", "--noprofile", "-i"], env={"PS1": "sh> "})
+    terminal.wait_for("^sh>$")
+    terminal.line(f"{sys.executable} {path}")
+    terminal.prompt(1)
+    terminal.line("print('blo' + 'cks'); time.sleep(0.5); print('goes ' + 'on')")
+    terminal.wait_for("^blocks$")
+    terminal.ctrl("z")
+    terminal.wait_for("Stopped")
+    terminal.line("fg")
+    terminal.wait_for("^goes on$")
+    terminal.prompt(2)
+    terminal.line("exit")
+    terminal.wait_for("^the end$")
+    terminal.line("exit")
+    terminal.wait_exit()
+
+
+@pytest.mark.parametrize("kind", ["own", "awaited"])
+def test_leaving(spawn: Spawn, kind: str) -> None:
+    """The user is told of jobs once; those in the host's loop live on."""
+    terminal = opened(spawn, kind)
+    terminal.run("%bg forever()")
+    terminal.run("go = threading.Event(); run_in_background(go.wait)")
+    own = "; to leave cancels 1 of them." if kind == "own" else ", which will go on."
+    assert f"There are 2 running jobs{own}" in terminal.run("exit")
+    terminal.run("go.set()")  # something else: so it is told again
+    terminal.wait_for(r"^\[2\] done")
+    own = "; to leave cancels it." if kind == "own" else ", which will go on."
+    terminal.ctrl("d")
+    terminal.wait_for(r"Do you really want to exit")
+    terminal.line("y")
+    terminal.wait_for(f"There is 1 running job{re.escape(own)}")
+    terminal.prompt(5)
+    mark = terminal.mark()
+    terminal.line("exit")
+    terminal.wait_for("^the end$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()
+    assert "There" not in terminal.printed_since(mark)
+
+
+def test_what_does_not_let_itself_be_cancelled_is_named(spawn: Spawn) -> None:
+    terminal = opened(spawn, "own")
+    terminal.run(
+        "async def stubborn():\n"
+        "    while True:\n"
+        "        try: await asyncio.sleep(10)\n"
+        "        except asyncio.CancelledError: pass\n"
+    )
+    terminal.run("%bg stubborn()")
+    terminal.run("exit")
+    terminal.line("exit")
+    terminal.wait_for(r"did not end within 2 s: \[1\] stubborn\(\)")
+    assert terminal.wait_exit() == 0
+
+
+def test_jobs_that_live_on_print_as_the_host_does(spawn: Spawn) -> None:
+    terminal = spawn(
+        """
+        import asyncio, sys
+        import ipyembed
+        stdout = sys.stdout
+        async def ticks():
+            for i in range(40):
+                print("tick", i, flush=True)
+                await asyncio.sleep(0.02)
+        async def main():
+            await ipyembed.embed_async()
+            print("left", sys.stdout is stdout, flush=True)
+            await job
+            print("end", flush=True)
+        asyncio.run(main())
+        """
+    )
+    terminal.prompt(1)
+    terminal.run("globals()['job'] = ipyembed.run_in_background(ticks())")
+    terminal.run("exit")
+    terminal.line("exit")
+    terminal.wait_for("^left True$")
+    terminal.wait_for("^tick 39$")
+    assert terminal.wait_exit() == 0
+    assert "[1] tick 39" not in terminal.screen_text()
+
+
+def test_marks_and_two_that_print_at_once(spawn: Spawn) -> None:
+    terminal = opened(spawn, "awaited")
+    terminal.run(
+        "async def parts(name):\n"
+        "    for i in range(3):\n"
+        "        for part in (name, str(i), '\\n'):\n"
+        "            print(part, end=''); await asyncio.sleep(0.005)\n"
+        "        asyncio.create_task(asyncio.to_thread(print, 'thread of', name))\n"
+        "    __import__('logging').warning('logged by %s', name)\n"
+    )
+    terminal.run("for name in 'ab': run_in_background(parts(name))")
+    for n, name in ((1, "a"), (2, "b")):
+        for i in range(3):
+            terminal.wait_for(rf"^\[{n}\] {name}{i}$")
+        terminal.wait_for(rf"^\[{n}\] thread of {name}$")
+        terminal.wait_for(rf"^\[{n}\] WARNING:root:logged by {name}$")
+        terminal.wait_for(rf"^\[{n}\] done parts\(\)$")
+    terminal.run('%config LoopJuggler.job_marks = "off"')
+    terminal.run("run_in_background(ticker(2, name='plain'))")
+    terminal.wait_for("^plain 1$")
+    terminal.wait_for(r"^\[3\] done ")
+    assert "plain 0\nplain 1" in terminal.run("%jobs -o 3")
+    leave(terminal)
+
+
+def test_thousands(spawn: Spawn) -> None:
+    """Many that end at once are told together, `%jobs` pages, and the prompt is as ever."""
+    terminal = spawn(
+        HOST.replace("OPEN", KINDS["awaited"]), rows=60, cols=120, env={"PAGER": "tail -n 2"}
+    )
+    terminal.prompt(1)
+    terminal.run("go = asyncio.Event()")
+    terminal.run("jobs = [run_in_background(go.wait(), name='w') for _ in range(10_000)]")
+    assert "[10000]  w" in terminal.run("%jobs")
+    terminal.run("go.set()")
+    # together, or in few groups where the machine is slow
+    terminal.wait_for(r"^\d+ jobs have ended: \d+ done \(%jobs lists them\)$", 60)
+    terminal.run("%bg fails()")
+    terminal.wait_for(r"^\[10001\] failed fails\(\): LookupError")
+    assert "… and " in terminal.run("%jobs")
+    terminal.run("%jobs -c")
+    assert terminal.run("%jobs") == "no jobs"
+    leave(terminal)
+
+
+def test_in_threads_and_processes(spawn: Spawn) -> None:
+    terminal = opened(spawn, "own")
+    terminal.run("%bg --thread t = time.sleep(0.01); await asyncio.sleep(0.01); print('th'); 7")
+    terminal.wait_for(r"^\[1\] th$")
+    terminal.wait_for(r"^\[1\] done .*→ 7$")
+    terminal.run("def work(n): print('process'); return n * 2")
+    terminal.run("%bg --process --name=mine work(21)")
+    terminal.wait_for(r"^\[2\] process$")
+    terminal.wait_for(r"^\[2\] done mine → 42$")
+    terminal.run("%bg --process time.sleep(60)")
+    terminal.run("%cancel 3")
+    terminal.wait_for(r"^\[3\] cancelled time.sleep\(60\)$")
+    terminal.run("event = threading.Event()")
+    terminal.run("%bg --thread event.wait()")
+    assert "[4] event.wait() runs in a thread" in terminal.run("%cancel 4")
+    terminal.run("event.set()")
+    terminal.wait_for(r"^\[4\] done event.wait\(\) → True$")
+    leave(terminal)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%bg", "%bg CODE, or %%bg"),
+        ("%bg --fast x", "unknown option --fast"),
+        ("%bg 1 +", "SyntaxError"),
+        ("%fg", "no job is running"),
+        ("%fg 7", "no such job: 7"),
+        ("%fg 1 2", "%fg takes one ID at most"),
+        ("%wait x", "no such job: x"),
+        ("%cancel", "%cancel ID"),
+        ("%jobs 3", "does not know what '3' is"),
+        ("%jobs -o", "no such job: ID is missing"),
+    ],
+)
+def test_mistakes(shell_of_mistakes: Terminal, line: str, says: str) -> None:
+    assert says in shell_of_mistakes.run(line)
+
+
+@pytest.fixture(scope="module")
+def shell_of_mistakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    path = tmp_path_factory.mktemp("jobs")
+    spawn = Spawn(path, path)
+    terminal = spawn("import ipyembed; ipyembed.embed()")
+    terminal.prompt(1)
+    yield terminal
+    spawn.close()

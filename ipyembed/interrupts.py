@@ -29,6 +29,7 @@ from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyembed.blocking import find_activity, frames, interrupt
+from ipyembed.jobs import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
 from ipyembed.watchdog import describe_frame
@@ -209,7 +210,8 @@ class CellInterrupts:
             self._in_own_code(frame)
             return
         awaited = self._awaited
-        executing = self._runs(_RUNS_CODE, frame)
+        # What was a cell and is a job now, is code of IPython's too, but not this cell's.
+        executing = self._runs(_RUNS_CODE, frame) and current_job() is None
         if executing and not (awaited is not None and awaited.is_critical()):
             raise KeyboardInterrupt
         if awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):

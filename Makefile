@@ -10,12 +10,13 @@ PYTHON = $(or $(shell for python in $(PYTHONS) python3 python3.13 python3.12 pyt
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done),$(error Python 3.11 or newer was not found))
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint storm clean
 
 help:
 	@echo 'make demo   an async server with a live prompt, in this terminal'
 	@echo 'make test   lint, types and tests on every supported Python found'
 	@echo 'make lint   ruff and mypy only'
+	@echo 'make storm  Ctrl-C at random moments; STORM="--seed 7 --rounds 0" as you like'
 	@echo 'make clean  remove the virtual environments and caches'
 
 demo:
@@ -26,6 +27,9 @@ test:
 
 lint:
 	@$(PYTHON) -m tools.check --lint
+
+storm:
+	@$(PYTHON) -m tools.storm $(STORM)
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache build dist

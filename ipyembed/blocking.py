@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import opcode
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,7 +25,8 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
 
-_OURS = os.path.dirname(__file__) + os.sep
+from ipyembed.tracebacks import OURS, without_ours
+
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python, and
 # what calls that.
 _CALLS_BACK = asyncio.Handle._run.__code__
@@ -76,7 +76,7 @@ def find_activity(
             callback = at.f_locals["self"]._callback
             name = getattr(callback, "__qualname__", None) or repr(callback)
             return _activity(outermost, name, loop)
-        if code in _LOOP or at in roots or code.co_filename.startswith(_OURS):
+        if code in _LOOP or at in roots or code.co_filename.startswith(OURS):
             break
         outermost = at
     if outermost is None or _is_waiting(outermost):
@@ -196,16 +196,3 @@ def _is_unwinding(frame: FrameType) -> bool:
     if name == "RESUME":
         return code[at + 1] & 3 == 0
     return not name.endswith(("RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"))
-
-
-def without_ours(tb: TracebackType | None) -> TracebackType | None:
-    """Cut our own frames off a traceback's end: the user's code was interrupted, not ours."""
-    last: TracebackType | None = None
-    at = tb
-    while at is not None:
-        if not at.tb_frame.f_code.co_filename.startswith(_OURS):
-            last = at
-        at = at.tb_next
-    if last is not None:
-        last.tb_next = None
-    return tb

@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.interactiveshell import ExecutionResult
 
 from ipyembed import routing
-from ipyembed.blocking import without_ours
 from ipyembed.detach import InCallersTask, InOwnTask
 from ipyembed.hints import hint_for
+from ipyembed.interrupts import own_code
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
 from ipyembed.process_state import stream_attributes_preserved
+from ipyembed.tracebacks import cut_ours, without_ours
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -196,8 +197,13 @@ class Cells:
         """A cell that ended outside of IPython's own care, as by Ctrl-C in a bad moment."""
         result = ExecutionResult(None)
         result.error_in_exec = error
+        if isinstance(error, KeyboardInterrupt):
+            error.__traceback__ = None  # it is not the user's code that was running
+        shell: Any = self._shell
+        if len(shell.history_manager.input_hist_parsed) > shell.execution_count:
+            shell.execution_count += 1  # the cell is in the history already
         try:
-            self._shell.showtraceback((type(error), error, error.__traceback__))
+            shell.showtraceback((type(error), error, error.__traceback__))
         except Exception:  # what shows tracebacks is the user's to replace
             traceback.print_exc()
         return result
@@ -211,6 +217,7 @@ class Cells:
         if self._is_interrupt(error):
             exc_tuple = (KeyboardInterrupt, KeyboardInterrupt().with_traceback(tb), tb)
         elif isinstance(error, KeyboardInterrupt):
+            cut_ours(error)
             exc_tuple = (type(error), error, without_ours(tb))
         elif host is not None and _is_all(error, host.cancellation) and host.is_being_cancelled:
             return  # nobody's error: the host ends the shell
@@ -255,3 +262,7 @@ def _carry_over(before: dict[contextvars.ContextVar[Any], Any], cell: contextvar
     for variable, value in cell.items():
         if before.get(variable, _carry_over) is not value:
             variable.set(value)
+
+
+# Ctrl-C while a traceback is shown would add one of the code that shows it.
+own_code.add(Cells.showtraceback.__code__)

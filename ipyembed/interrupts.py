@@ -42,6 +42,9 @@ _RUNS_CODE = InteractiveShell.run_ast_nodes.__code__
 _RUNS_CELL = InteractiveShell.run_cell_async.__code__
 _RUNS_HOOKS = EventManager.trigger.__code__
 
+own_code: set[CodeType] = set()
+"""Of functions of the shell that are called in a cell and are not to be broken off."""
+
 AT_ONCE = 0.2
 """Seconds in which a second Ctrl-C is the same as the first."""
 PATIENCE = 1.0
@@ -147,6 +150,7 @@ class CellInterrupts:
     def armed(self) -> Iterator[None]:
         """While a cell runs: SIGINT is the cell's."""
         self.cancelled = False
+        self._ignored = 0.0
         was_taken = self._sigint.is_taken
         self.to_shell()
         self._in_cell = True
@@ -209,6 +213,11 @@ class CellInterrupts:
         if not self._in_cell:
             self._in_own_code(frame)
             return
+        if any(at.f_code in own_code for at in frames(frame)):
+            self._in_own_code(frame)
+            return
+        if _drops_exceptions(frame) and self._sigint.handle_again():
+            return
         awaited = self._awaited
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
         executing = self._runs(_RUNS_CODE, frame) and current_job() is None
@@ -216,7 +225,7 @@ class CellInterrupts:
             raise KeyboardInterrupt
         if awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
             self._cancel(awaited, frame)
-        elif _is_running(_RUNS_HOOKS, frame):
+        elif _is_in_hook(frame):
             raise KeyboardInterrupt
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
@@ -244,7 +253,7 @@ class CellInterrupts:
         if self._ask_anew_threadsafe is not None:
             self._ask_anew_threadsafe()
             return
-        if _is_running(_RUNS_HOOKS, frame):
+        if _is_in_hook(frame):
             raise KeyboardInterrupt
         now = time.monotonic()
         if not self._ignored:
@@ -267,8 +276,17 @@ class CellInterrupts:
         )
 
 
-def _is_running(code: CodeType, frame: FrameType | None) -> bool:
-    return any(at.f_code is code for at in frames(frame))
+def _is_in_hook(frame: FrameType | None) -> bool:
+    """Whether a function of the user's runs that IPython has called for an event."""
+    return any(at.f_back is not None and at.f_back.f_code is _RUNS_HOOKS for at in frames(frame))
+
+
+def _drops_exceptions(frame: FrameType | None) -> bool:
+    """Whether an exception raised here would be printed and lost: `__del__`, weakref callbacks."""
+    return any(
+        at.f_code.co_name == "__del__" or at.f_globals.get("__name__") in ("_weakrefset", "weakref")
+        for at in frames(frame)
+    )
 
 
 def _is_interacting(frame: FrameType | None) -> bool:

@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -32,6 +33,10 @@ from ipyembed.nudge import SIGNAL, nudge
 FIRST_PAUSE = 0.02
 LAST_PAUSE = 1.0
 """Seconds after which a handler that has not run is helped, at first and at last."""
+A_MOMENT = 0.001
+"""Seconds until it is tried again to raise an exception, where it could not be."""
+
+_AGAIN = b"\0"  # no signal's number
 
 
 class Sigint:
@@ -103,6 +108,17 @@ class Sigint:
         self._runs += 1
         self._handle_frame(frame)
 
+    def handle_again(self) -> bool:
+        """Have the function of ours called again in a moment; whether it will be.
+
+        For where it must not raise now. In the handler.
+        """
+        if not nudge.is_held or self._reader is None:
+            return False
+        with suppress(OSError):
+            os.write(self._reader.fileno, _AGAIN)
+        return True
+
     # -- on the reader's thread --------------------------------------------------------------
 
     def runs_threadsafe(self) -> int:
@@ -111,6 +127,10 @@ class Sigint:
 
     def arrived_threadsafe(self, numbers: bytes) -> None:
         """Signals have come."""
+        if _AGAIN in numbers:
+            numbers = numbers.replace(_AGAIN, b"")
+            time.sleep(A_MOMENT)
+            nudge.call_threadsafe(self._handle_frame)
         ours = {signal.SIGINT, SIGNAL}
         others = bytes(number for number in numbers if number not in ours)
         if others and self._previous_fd != -1:

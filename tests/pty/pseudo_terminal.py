@@ -81,6 +81,10 @@ class PseudoTerminal:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_dead(self) -> bool:
+        """Whether the program has ended."""
+        return self._process.poll() is not None
+
     @property
     def transcript(self) -> bytes:
         """Every byte that the program has printed, as far as it has been read."""

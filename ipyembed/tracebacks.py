@@ -1,0 +1,40 @@
+"""Cuts this package's own frames off what a user is shown of an interrupt."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+OURS = os.path.dirname(__file__) + os.sep
+"""How the file names of this package begin."""
+
+
+def without_ours(tb: TracebackType | None) -> TracebackType | None:
+    """Cut our own frames off a traceback's end: the user's code was interrupted, not ours."""
+    last = _last_of_others(tb)
+    if last is not None:
+        last.tb_next = None
+    return tb
+
+
+def cut_ours(error: BaseException) -> None:
+    """The same for `error` and the exceptions in whose handling it came up.
+
+    One that is all ours is dropped: a name of the caller's was being looked up, say.
+    """
+    without_ours(error.__traceback__)
+    while (before := error.__context__) is not None:
+        if _last_of_others(before.__traceback__) is None:
+            error.__context__ = before.__context__
+        else:
+            without_ours(before.__traceback__)
+            error = before
+
+
+def _last_of_others(tb: TracebackType | None) -> TracebackType | None:
+    last: TracebackType | None = None
+    while tb is not None:
+        if not tb.tb_frame.f_code.co_filename.startswith(OURS):
+            last = tb
+        tb = tb.tb_next
+    return last

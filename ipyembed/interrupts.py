@@ -32,6 +32,7 @@ from ipyembed.blocking import find_activity, frames, interrupt
 from ipyembed.jobs import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
+from ipyembed.tracebacks import OURS
 from ipyembed.watchdog import describe_frame
 
 # Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
@@ -277,8 +278,13 @@ class CellInterrupts:
 
 
 def _is_in_hook(frame: FrameType | None) -> bool:
-    """Whether a function of the user's runs that IPython has called for an event."""
-    return any(at.f_back is not None and at.f_back.f_code is _RUNS_HOOKS for at in frames(frame))
+    """Whether a function that is not ours runs, and IPython has called it for an event."""
+    return any(
+        at.f_back is not None
+        and at.f_back.f_code is _RUNS_HOOKS
+        and not at.f_code.co_filename.startswith(OURS)
+        for at in frames(frame)
+    )
 
 
 def _drops_exceptions(frame: FrameType | None) -> bool:

@@ -98,7 +98,6 @@ INPUTS = [
     "list(range(300))\r",
     "{{n: 'x' * n for n in range(60)}}\r",
     "1 / 0\r",
-    "%time 1\r",
     "host.ticks\r",
     "for n in range(3): print(n)\r\r",
     "",

@@ -100,6 +100,13 @@ def _activity(
     return Activity(outermost, name, task)
 
 
+def say(activity: Activity, place: str) -> str:
+    """Print what is interrupted; what is printed."""
+    said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
+    print(said, file=sys.stderr)
+    return said
+
+
 def interrupt(activity: Activity, place: str) -> NoReturn:
     """Raise KeyboardInterrupt in `activity`, in which the caller was called by a signal.
 
@@ -109,8 +116,7 @@ def interrupt(activity: Activity, place: str) -> NoReturn:
     undo = _let_nobody_else_say_it(activity)
     outermost = activity.frame
     if outermost is None or sys.gettrace() is not None:
-        print(said, file=sys.stderr)
-        raise Interrupted(f"Ctrl-C, while it blocked its loop in {place}")
+        raise Interrupted(say(activity, place))
     error = KeyboardInterrupt()
     _replace_at_exit(outermost, error, said, undo)
     raise error

@@ -28,10 +28,11 @@ from types import CodeType, FrameType
 from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyembed.blocking import find_activity, frames, interrupt
+from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.jobs import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
+from ipyembed.sigint_elsewhere import SigintElsewhere
 from ipyembed.tracebacks import OURS
 from ipyembed.watchdog import describe_frame
 
@@ -88,7 +89,11 @@ class CellInterrupts:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._sigint = Sigint(self._handle)
+        self._thread = threading.current_thread()
+        self._is_main = self._thread is threading.main_thread()
+        self._sigint: Sigint | SigintElsewhere = (
+            Sigint(self._handle) if self._is_main else SigintElsewhere(self._handle)
+        )
         self._holds_nudge = False
         self._awaited: _Awaited | None = None
         self._in_cell = False
@@ -102,23 +107,20 @@ class CellInterrupts:
 
     def open(self) -> None:
         """Begin; nothing of the host's is touched yet."""
-        if _is_main():
-            self._holds_nudge = nudge.hold()
+        self._holds_nudge = self._is_main and nudge.hold()
 
     def close(self) -> None:
         """End, for good."""
         self.roots = set()
-        if _is_main():
-            self._sigint.close()
-            if self._holds_nudge:
-                self._holds_nudge = False
-                nudge.let_go()
+        self._sigint.close()
+        if self._holds_nudge:
+            self._holds_nudge = False
+            nudge.let_go()
 
     def to_shell(self) -> None:
         """From now on SIGINT is ours, in a cell and between."""
         self._ignored = 0.0
-        if _is_main():
-            self._sigint.take()
+        self._sigint.take()
 
     def to_host(self) -> None:
         """From now on SIGINT is the host's, unless all that it has is Python's own handler.
@@ -126,7 +128,7 @@ class CellInterrupts:
         That would end the host's loop. It stays with us in a block of `at_prompt()`.
         """
         is_pythons = self._sigint.previous is signal.default_int_handler
-        if _is_main() and not (is_pythons and self._ask_anew_threadsafe is not None):
+        if not (is_pythons and self._ask_anew_threadsafe is not None):
             self._sigint.give_back()
 
     @contextmanager
@@ -159,6 +161,8 @@ class CellInterrupts:
             yield
         finally:
             self._in_cell = False
+            if isinstance(self._sigint, SigintElsewhere):
+                self._sigint.raise_threadsafe(None)
             if not was_taken:
                 self.to_host()
 
@@ -197,7 +201,7 @@ class CellInterrupts:
 
         Such a runner has its own way with it, if nobody else has.
         """
-        if not _is_main() or not self._sigint.is_taken:
+        if not self._is_main or not self._sigint.is_taken:
             yield
             return
         self._sigint.give_back()
@@ -208,7 +212,7 @@ class CellInterrupts:
             signal.signal(signal.SIGINT, hosts)
             self._sigint.take()
 
-    # -- on the main thread, in a signal handler ---------------------------------------------
+    # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
         if not self._in_cell:
@@ -223,11 +227,11 @@ class CellInterrupts:
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
         executing = self._runs(_RUNS_CODE, frame) and current_job() is None
         if executing and not (awaited is not None and awaited.is_critical()):
-            raise KeyboardInterrupt
-        if awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
+            self._interrupt()
+        elif awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
             self._cancel(awaited, frame)
         elif _is_in_hook(frame):
-            raise KeyboardInterrupt
+            self._interrupt()
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
         """The first asks the loop; when that has not done so yet, the second frees the loop."""
@@ -246,8 +250,20 @@ class CellInterrupts:
         roots: set[FrameType],
     ) -> None:
         activity = find_activity(frame, roots, loop)
-        if activity is not None:
+        if activity is None:
+            return
+        if isinstance(self._sigint, SigintElsewhere):
+            say(activity, describe_frame(frame))
+            self._sigint.raise_threadsafe(Interrupted)
+        else:
             interrupt(activity, describe_frame(frame))
+
+    def _interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the code of the eval thread."""
+        if isinstance(self._sigint, SigintElsewhere):
+            self._sigint.raise_threadsafe(KeyboardInterrupt)
+        else:
+            raise KeyboardInterrupt
 
     def _in_own_code(self, frame: FrameType | None) -> None:
         """Between two cells: nothing is broken off, unless it takes long and Ctrl-C comes again."""
@@ -255,13 +271,14 @@ class CellInterrupts:
             self._ask_anew_threadsafe()
             return
         if _is_in_hook(frame):
-            raise KeyboardInterrupt
+            self._interrupt()
+            return
         now = time.monotonic()
         if not self._ignored:
             self._ignored = now
         elif now - self._ignored > PATIENCE and _is_interacting(frame):
             self._ignored = 0.0
-            raise KeyboardInterrupt
+            self._interrupt()
 
     def _runs(self, code: CodeType, frame: FrameType | None) -> bool:
         return any(
@@ -272,9 +289,14 @@ class CellInterrupts:
 
     def interrupt_stuck_threadsafe(self) -> None:
         """Raise KeyboardInterrupt in the task or callback that the eval thread is stuck in."""
-        nudge.call_threadsafe(
-            lambda frame: self._interrupt_activity(frame, self.host_loop, self.roots)
-        )
+        if self._is_main:
+            nudge.call_threadsafe(self._interrupt_stuck)
+        else:
+            ident = self._thread.ident
+            self._interrupt_stuck(sys._current_frames().get(ident) if ident is not None else None)
+
+    def _interrupt_stuck(self, frame: FrameType | None) -> None:
+        self._interrupt_activity(frame, self.host_loop, self.roots)
 
 
 def _is_in_hook(frame: FrameType | None) -> bool:
@@ -304,10 +326,6 @@ def _is_interacting(frame: FrameType | None) -> bool:
         if name in ("wait", "wait_until_done") or at.f_code.co_name == "_run_once":
             return False
     return False
-
-
-def _is_main() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _never() -> bool:

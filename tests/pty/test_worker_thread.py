@@ -77,3 +77,96 @@ def test_the_interpreter_ends_while_the_prompt_is_up(spawn: Spawn) -> None:
     (spawn.path / "end").touch()
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored(modes)
+
+
+INTERRUPTED = [
+    "spin()",
+    "await asyncio.sleep(1000)",
+    "await asyncio.gather(asyncio.sleep(1000), asyncio.sleep(1000))",
+    "naps()",
+]
+
+INTERRUPTED_HOST = """
+import asyncio, signal, threading, time
+import ipyembed
+
+done = threading.Event()
+heard = []
+
+def hear(*args):
+    heard.append(args)
+    print("main has", "heard")
+
+def spin():
+    while True: pass
+
+def naps():
+    while True: time.sleep(0.01)
+"""
+
+RUN = """
+def work():
+    try:
+        {call}
+    finally:
+        done.set()
+
+worker = threading.Thread(target=work, name="worker")
+worker.start()
+try:
+    {main}()
+except KeyboardInterrupt:
+    print("main has", "heard")
+    done.wait()
+worker.join()
+print("main ends")
+"""
+
+#: What the main thread does meanwhile, and what it must not hear.
+MAIN_THREADS = """
+def waits():
+    while not done.wait(0.005): pass
+
+def joins():
+    worker.join()
+
+def sleeps():
+    while not done.is_set():
+        begun = time.monotonic()
+        time.sleep(0.5)
+        if time.monotonic() - begun < 0.5: print("main has", "heard")
+
+def loop():
+    async def main():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, hear)
+        await asyncio.to_thread(done.wait)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "main"),
+    [("embed", "waits"), ("embed_async", "joins"), ("embed_async", "sleeps"), ("embed", "loop")],
+)
+def test_ctrl_c_ends_the_cell_and_not_the_main_thread(spawn: Spawn, entry: str, main: str) -> None:
+    call = "ipyembed.embed()" if entry == "embed" else "asyncio.run(ipyembed.embed_async())"
+    terminal = spawn(INTERRUPTED_HOST + MAIN_THREADS + RUN.format(call=call, main=main))
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.run("before = signal.getsignal(signal.SIGINT)")
+    for n, cell in enumerate(INTERRUPTED):
+        terminal.interrupt(cell)
+        terminal.prompt(n + 3)
+    assert "ipyembed/" not in terminal.screen_text()
+    # a key at the prompt, with nothing typed and with something
+    terminal.ctrl("c")
+    terminal.send("half typed")
+    terminal.wait_for("half typed$")
+    terminal.ctrl("c")
+    terminal.wait_for(r"In \[6\]:\Z")
+    assert terminal.run("before is signal.getsignal(signal.SIGINT), heard").endswith("(True, [])")
+    terminal.line("exit")
+    terminal.wait_for("^main ends$")
+    assert "main has heard" not in terminal.screen_text()
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)

@@ -171,6 +171,7 @@ class Attachment:
                         return self.juggler.wait(question)
                     except (KeyboardInterrupt, asyncio.CancelledError) as error:
                         if not (is_asked_anew() or isinstance(error, KeyboardInterrupt)):
+                            prompt_thread.stay_if_ending()
                             raise
                         if question.withdraw_and_wait() and question.answer.exception() is None:
                             shell: Any = self.shell  # IPython declares it as None
@@ -190,6 +191,7 @@ class Attachment:
                         return await host.wait(question)
                     except asyncio.CancelledError:
                         if not is_asked_anew() or host.is_being_cancelled:
+                            prompt_thread.stay_if_ending()
                             raise
             print()
 

@@ -124,6 +124,7 @@ class PromptThread:
             os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
+        self.is_ending = False
         # The lock guards the holders' count and the start and end of the thread: shells open and
         # close on any thread. Made anew in a forked child, where it could be held for ever.
         self._lock = threading.Lock()
@@ -188,6 +189,15 @@ class PromptThread:
             if not question.answer.done():
                 question.withdraw_and_wait()
 
+    def stay_if_ending(self) -> None:
+        """Not go on in a daemon thread whose question was withdrawn at the interpreter's exit.
+
+        It would close its shell while the main thread does, by ``atexit``; two threads on the
+        connection of the history have crashed.
+        """
+        if self.is_ending and threading.current_thread() is not threading.main_thread():
+            threading.Event().wait()
+
     def _stop(self) -> None:
         # A completer or a Prompts class of the user's may hold the thread; then it is left behind.
         if self._running is not None:
@@ -197,6 +207,7 @@ class PromptThread:
 
     def _withdraw_all(self) -> None:
         """At interpreter exit: a daemon thread is about to vanish with the terminal in raw mode."""
+        self.is_ending = True
         for question in list(self._questions):
             question.withdraw_and_wait()
 

@@ -56,6 +56,7 @@ class Cells:
         self._context = contextvars.copy_context()
         self._context.run(open_cell.set, self)
         self.leavable = LeavableCells(shell)
+        juggler.interrupts.leave_cell_threadsafe = self.leavable.leave_threadsafe
         self.running = False
         """Whether a cell is running or awaiting now."""
 

@@ -65,10 +65,12 @@ class _Awaited:
     roots: set[FrameType]
     asked: float = 0.0
     """When Ctrl-C has asked the loop to cancel it; 0 if the loop has done so since."""
+    delivered: float = 0.0
+    """When the loop has done so; 0 if the cell is to be cancelled by the next Ctrl-C."""
 
     def deliver(self) -> None:
         """Runs in the loop."""
-        self.asked = 0.0
+        self.asked, self.delivered = 0.0, time.monotonic()
         self.cancel()
 
 
@@ -99,6 +101,8 @@ class CellInterrupts:
         self._in_cell = False
         self._ignored = 0.0
         self._ask_anew_threadsafe: Callable[[], object] | None = None
+        self.leave_cell_threadsafe: Callable[[], bool] = _never
+        """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
         self.host_loop: asyncio.AbstractEventLoop | None = None
@@ -234,8 +238,17 @@ class CellInterrupts:
             self._interrupt()
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
-        """The first asks the loop; when that has not done so yet, the second frees the loop."""
+        """The first asks the loop; when that has not done so yet, the second frees the loop.
+
+        When it has, and the cell awaits all the same, the second leaves it behind.
+        """
         now = time.monotonic()
+        if awaited.delivered:
+            if now - awaited.delivered < AT_ONCE:
+                return
+            awaited.delivered = 0.0
+            if self.leave_cell_threadsafe():
+                return
         if not awaited.asked:
             self.cancelled = True
             awaited.asked = now

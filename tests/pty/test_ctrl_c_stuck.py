@@ -38,6 +38,19 @@ HOST = """
         end = time.monotonic() + seconds
         while time.monotonic() < end: pass
 
+    swallow_again = [True]
+
+    async def swallow():
+        while True:
+            try:
+                print("it", "waits")
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                if not swallow_again:
+                    raise
+                print("it", "swallows")
+                threading.Timer(0.5, print, ["a while", "later"]).start()
+
     async def main():
         me = asyncio.current_task()
         background = asyncio.create_task(tick())
@@ -160,4 +173,21 @@ def test_a_cell_awaits(terminal: Terminal) -> None:
     terminal.ctrl("c")
     terminal.wait_for_new("KeyboardInterrupt", mark)
     loop_is_well(terminal, 5)
+    leave(terminal)
+
+
+def test_a_cell_swallows_the_cancellation(terminal: Terminal) -> None:
+    mark = terminal.mark()
+    terminal.line("await swallow()")
+    terminal.wait_for_new("it waits", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("it swallows", mark)
+    terminal.wait_for_new("a while later", mark)
+    terminal.ctrl("c")
+    terminal.prompt(4)
+    loop_is_well(terminal, 4)
+    assert "await swallow()" in terminal.run("%jobs")
+    terminal.run("swallow_again.clear()")
+    terminal.run("%cancel 1")
+    terminal.wait_for(r"cancelled +await swallow\(\)")
     leave(terminal)

@@ -29,7 +29,6 @@ from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.foreground import loop_of_thread_if_made
-from ipyembed.gui.hooks import find
 from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
@@ -246,6 +245,8 @@ class Attachment:
             self.juggler.gui = "off"
             shell.active_eventloop = shell._inputhook = None
             return
+        from ipyembed.gui.hooks import find
+
         toolkit = find(name)
         toolkit.prepare()
         self.juggler.gui = toolkit.name

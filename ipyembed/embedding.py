@@ -7,7 +7,6 @@ package, where it would hide the function.
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 import sys
 from collections.abc import Coroutine, Iterator
@@ -163,6 +162,8 @@ def _check_names(settings: dict[str, Any], policies: list[str]) -> None:
     shell = ThreadedInteractiveShellEmbed
     known = {*shell.class_trait_names(), *inspect.signature(InteractiveShell.__init__).parameters}
     for name in settings.keys() - known:
+        import difflib
+
         near = difflib.get_close_matches(name, [*policies, *known, "using", "header"], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the policies are: {', '.join(policies)}"
         raise TypeError(f"embed() got an unknown argument {name!r}; {hint}")

@@ -10,10 +10,10 @@ Idle means idle: the longer all goes well, the longer the rests between two beat
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import sys
-import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,6 @@ from prompt_toolkit.application import run_in_terminal
 LONGEST_REST = 5.0
 """Seconds between two beats of an eval thread that has been well for a while."""
 
-_LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 _NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
 _CALLS_BACK = asyncio.Handle._run.__code__
@@ -187,4 +186,11 @@ def describe_frame(frame: FrameType | None) -> str:
 def _is_library(filename: str) -> bool:
     if filename.startswith((*_NOT_THE_USERS, "<frozen")):
         return True
-    return filename.startswith(_LIBRARY) and "site-packages" not in filename
+    return filename.startswith(_library()) and "site-packages" not in filename
+
+
+@functools.cache
+def _library() -> tuple[str, ...]:
+    import sysconfig  # would take its time at each start
+
+    return tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))

@@ -1,18 +1,26 @@
-"""The toolkit that one eval thread turns: by the policy `gui`, found anew at each prompt."""
+"""The toolkit that one eval thread turns: by the policy `gui`, found anew at each prompt.
+
+A program without a GUI does not pay for those that others have: what knows toolkits is imported
+when one is there.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipyembed.gui import strategy
-from ipyembed.gui.detect import alive, main_loop_is_running
 from ipyembed.gui.turn import GuiTurn
 
 if TYPE_CHECKING:
+    from ipyembed.gui.detect import Found
     from ipyembed.gui.hooks import Toolkit
+
+
+_MODULES = ("PyQt5", "PyQt6", "PySide2", "PySide6", "wx", "gi", "tkinter", "pyglet")
+"""One of them is imported where a toolkit of those that `detect` knows is alive."""
 
 
 @dataclass
@@ -51,7 +59,7 @@ class CurrentGui:
         """
         name, how = policy, "chosen by its name"
         if policy in ("auto", "off"):
-            found = alive() if policy == "auto" else None
+            found = _alive() if policy == "auto" else None
             name, how = (found.name, found.how) if found is not None else ("", "")
         if name == self._asked and not (policy != "auto" and self._is_given_up):
             return
@@ -73,6 +81,8 @@ class CurrentGui:
         """
         if self._turn is None:
             return
+        from ipyembed.gui import strategy
+
         chosen = strategy.choose(loop, policy)
         if self._shared is not None:
             if self._shared.loop is loop and self._shared.strategy == chosen:
@@ -89,6 +99,8 @@ class CurrentGui:
         """
         if self.toolkit is None:
             return
+        from ipyembed.gui.detect import main_loop_is_running
+
         if main_loop_is_running(self.toolkit.name):
             self.how = f"{self.how}; its own main loop is running"
             self._turn = None
@@ -106,3 +118,11 @@ class CurrentGui:
         self.leave()
         if self.toolkit is not None:
             self.toolkit.release()
+
+
+def _alive() -> Found | None:
+    if not any(name in sys.modules for name in _MODULES):
+        return None
+    from ipyembed.gui.detect import alive
+
+    return alive()

@@ -24,6 +24,8 @@ from prompt_toolkit.application import run_in_terminal
 
 LONGEST_REST = 5.0
 """Seconds between two beats of an eval thread that has been well for a while."""
+AFTER_KEY = 0.05
+"""Seconds from a key that ends a rest to the next beat."""
 
 _NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
@@ -88,6 +90,8 @@ class Watch:
                 await self._rest(rest)
                 if self._key_pressed.is_set():
                     rest = 0.0
+                    # The key is drawn first: a second thread awake would keep it waiting.
+                    await asyncio.sleep(AFTER_KEY)
                 continue
             rest = 0.0
             self.is_stuck = True

@@ -7,6 +7,8 @@ import importlib.util
 import select
 import selectors
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from ipyembed import reentry
-from ipyembed.gui import strategy
+from ipyembed.gui import selector, strategy
 from ipyembed.gui.alarm import Alarm
 from ipyembed.gui.turn import FAILURES, GuiTurn, HookContext, is_readable
 from ipyembed.loop_thread import close_loop
@@ -188,6 +190,36 @@ def test_a_busy_asyncio_leaves_the_toolkit_its_turns(shared: Shared) -> None:
     n = shared.run(main)
     assert len(shared.toolkit.ticks) >= 5
     assert n > 1000
+
+
+@pytest.mark.skipif(not Alarm.is_available(), reason="this system has no timerfd")
+def test_short_waits_are_not_worth_a_turn_of_the_toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    # So long that a busy machine makes no difference.
+    monkeypatch.setattr(selector, "MOMENT", 0.5)
+    monkeypatch.setattr(selector, "TURN_EVERY", 2.0)
+    shared = Shared("epoll", "select", "select")
+    ours, theirs = socket.socketpair()
+    answer = "import os, time\nwhile data := os.read(0, 1): time.sleep(0.002); os.write(1, data)"
+
+    async def main() -> tuple[int, float, float]:
+        ours.setblocking(False)
+        started = time.monotonic()
+        before = shared.toolkit.turns
+        for _ in range(50):
+            await shared.loop.sock_sendall(ours, b"x")
+            await shared.loop.sock_recv(ours, 1)
+        turns, conversed = shared.toolkit.turns - before, time.monotonic() - started
+        before = shared.toolkit.turns
+        await asyncio.sleep(1.2)  # longer than a moment: the toolkit's
+        assert shared.toolkit.turns > before
+        return turns, conversed, time.monotonic() - started - conversed
+
+    with ours, theirs:
+        with subprocess.Popen([sys.executable, "-c", answer], stdin=theirs, stdout=theirs):
+            turns, conversed, slept = shared.run(main)
+            ours.shutdown(socket.SHUT_WR)
+    assert turns <= 3 + conversed  # every wait was one, without the rule
+    assert 1.2 <= slept < 5
 
 
 def test_idle_means_idle() -> None:

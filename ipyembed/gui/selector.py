@@ -18,7 +18,10 @@ The last row is what a selector cannot see: a GUI callback runs inside `select`,
 schedules is not waited for by anybody.
 
 When asyncio is busy it never waits, and the toolkit would starve; then it gets a short turn every
-`TURN_EVERY` seconds.
+`TURN_EVERY` seconds. A server that answers request after request does wait, but only for moments,
+in each of which the toolkit's loop would be entered and left, which costs as much as the request.
+So after a wait that was over within `MOMENT` seconds the next ones are the real selector's, as long
+as they, too, are over so soon, and with the same turns for the toolkit.
 
 Touched of asyncio (CPython 3.11 to 3.13): `loop._selector`. `can_stand_in()` tells whether a loop
 has one that is pollable; others get a waiter thread (`waiter`) or slices (`slices`).
@@ -39,6 +42,8 @@ from ipyembed.gui.waking import Waking
 
 TURN_EVERY = 0.004
 """Seconds for which a busy asyncio may keep the toolkit waiting."""
+MOMENT = 0.001
+"""Seconds: the longest wait that is not worth a turn of the toolkit."""
 
 
 def can_stand_in(loop: Any) -> bool:
@@ -73,6 +78,7 @@ class GuiSelector:
         self._both.register(self.real.fileno(), select.EPOLLIN)
         self._both.register(self._alarm.fd, select.EPOLLIN)
         self._turn_ended = 0.0
+        self._waits_are_short = False
         self._depth = 0
         self._waking = Waking(loop, lambda: self._alarm.ring_in(0))
 
@@ -84,9 +90,17 @@ class GuiSelector:
         gui = self._gui()
         if gui is None:
             return self._select(timeout)
+        started = time.monotonic()
+        may_wait = started - self._turn_ended < TURN_EVERY
+        if self._waits_are_short and may_wait and (timeout is None or timeout > 2 * MOMENT):
+            if events := self._select(MOMENT):
+                return events
+            self._waits_are_short = False
+            if timeout is not None:
+                timeout -= time.monotonic() - started
         events = self._select(0)
         is_busy = bool(events) or (timeout is not None and timeout <= 0)
-        if is_busy and time.monotonic() - self._turn_ended < TURN_EVERY:
+        if is_busy and may_wait:
             return events
         self._depth += 1
         self._alarm.ring_in(0 if is_busy else timeout)
@@ -99,7 +113,9 @@ class GuiSelector:
             # one has lost its alarm and comes back at once, to be called anew.
             self._alarm.ring_in(0 if self._depth else None)
             self._turn_ended = time.monotonic()
-        return events or self._select(0)
+        events = events or self._select(0)
+        self._waits_are_short = bool(events) and self._turn_ended - started < MOMENT
+        return events
 
     def close_stand_in(self) -> None:
         """Release what this object has made; the real selector stays."""

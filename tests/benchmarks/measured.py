@@ -124,6 +124,7 @@ class Stage:
             self._socket.listen()
             self._socket.settimeout(DEADLINE)
             self._stack = stack.pop_all()
+        self.callback = self._stack.callback
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -22,7 +22,7 @@ from types import FrameType
 import IPython
 from prompt_toolkit.application import run_in_terminal
 
-LONGEST_REST = 5.0
+LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
 AFTER_KEY = 0.05
 """Seconds from a key that ends a rest to the next beat."""

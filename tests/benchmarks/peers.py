@@ -95,15 +95,19 @@ class Shells:
         since: int = 0,
         timeout: float = DEADLINE,
     ) -> float:
-        """The clock when the prompt with that number is there; ptpython's have none.
+        """The clock when the prompt with that number is there.
 
         Give `since` after anything was typed: each key draws the prompt anew.
         """
-        prompt = rb">>>" if name == "ptpython" else rb"In \[%d\]: " % number
+        prompt = rb"In \[%d\]: " % number
+        if name == "ptpython":
+            # Its prompts have no numbers; below there is that of the line in the history.
+            prompt = rb">>>" if number == 1 else rb"(?s)>>>.* %d/%d " % (number, number)
         return terminal.wait_for(re.compile(prompt), since, timeout)
 
     def leave(self, terminal: RawTerminal) -> None:
         """Leave the shell, at its prompt, by Ctrl-D. Raises AssertionError if that fails."""
+        terminal.wait_quiet()
         mark = terminal.mark()
         terminal.send(b"\x04")
         with contextlib.suppress(AssertionError):  # those that do not ask end

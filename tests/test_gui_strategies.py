@@ -215,7 +215,9 @@ def test_short_waits_are_not_worth_a_turn_of_the_toolkit(monkeypatch: pytest.Mon
         return turns, conversed, time.monotonic() - started - conversed
 
     with ours, theirs:
-        with subprocess.Popen([sys.executable, "-c", answer], stdin=theirs, stdout=theirs):
+        with subprocess.Popen(
+            [sys.executable, "-c", answer], stdin=theirs.fileno(), stdout=theirs.fileno()
+        ):
             turns, conversed, slept = shared.run(main)
             ours.shutdown(socket.SHUT_WR)
     assert turns <= 3 + conversed  # every wait was one, without the rule

@@ -12,7 +12,10 @@ import pytest
 from docs.make_policies import PAGE, ROOT, page, policies
 from ipyembed import LoopJuggler
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def name_of(path: Path) -> str:

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 
-from tools import pythons, venvs
+from tools import package, pythons, venvs
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     # The oldest Python has the oldest standard library to be wrong about.
     lint(_prepare(found[0]))
     if not only_lint:
+        package.check(_prepare(found[0]), found)
         for python in found:
             test(_prepare(python))
 

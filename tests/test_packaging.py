@@ -1,0 +1,58 @@
+"""What an installed ipyembed says about itself; tools/package.py runs this on the wheel, too."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import PackageNotFoundError, entry_points, metadata, version
+from importlib.resources import files
+
+import pytest
+
+import ipyembed
+from ipyembed import app
+from tools import pythons
+
+try:
+    META = metadata("ipyembed")
+except PackageNotFoundError:
+    if os.environ.get("CI"):
+        raise
+    pytest.skip("ipyembed is on the path, but not installed", allow_module_level=True)
+
+
+def test_the_version_comes_from_one_place() -> None:
+    assert version("ipyembed") == ipyembed.__version__
+
+
+def test_type_checkers_find_the_annotations() -> None:
+    assert files("ipyembed").joinpath("py.typed").is_file()
+    assert "Typing :: Typed" in META.get_all("Classifier", [])
+
+
+def test_entry_points() -> None:
+    (command,) = entry_points(group="console_scripts", name="ipyembed")
+    assert command.load() is app.main
+    (plugin,) = entry_points(group="pytest11", name="ipyembed")
+    assert plugin.value == "ipyembed.pytest_plugin"
+
+
+def test_the_core_needs_three_libraries_each_with_a_lowest_version() -> None:
+    needed = [text for text in META.get_all("Requires-Dist", []) if "extra ==" not in text]
+    names = {re.split(r"[>=]", text)[0].replace("-", "_"): text for text in needed}
+    assert names.keys() == {"ipython", "prompt_toolkit", "traitlets"}
+    # tools/package.py makes `==` of it.
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", text) for text in needed), needed
+
+
+def test_the_pythons_that_it_names_are_those_that_are_tested() -> None:
+    classifiers = "\n".join(META.get_all("Classifier", []))
+    named = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    assert named == [f"{major}.{minor}" for major, minor in pythons.SUPPORTED]
+    assert META["Requires-Python"] == f">={named[0]}"
+
+
+def test_it_names_no_address_that_is_not_there() -> None:
+    assert META.get_all("Project-URL") is None
+    assert META.get_all("Home-page") is None
+    assert META["License-Expression"] == "MIT"

@@ -60,6 +60,18 @@ def frames(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def passes_callback(tb: TracebackType | None) -> bool:
+    """Whether an exception that has left a loop comes from a task or callback of it.
+
+    Of a loop that is not written in Python, always.
+    """
+    codes = set()
+    while tb is not None:
+        codes.add(tb.tb_frame.f_code)
+        tb = tb.tb_next
+    return _CALLS_BACK in codes or not _LOOP & codes
+
+
 def find_activity(
     frame: FrameType | None,
     roots: frozenset[FrameType] | set[FrameType],

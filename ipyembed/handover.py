@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 from prompt_toolkit.input import Input
@@ -44,7 +45,10 @@ class Handover:
     @asynccontextmanager
     async def to_host(self, terminal: Input, watch: Watch | None) -> AsyncIterator[None]:
         """While the prompt is up, SIGINT is the host's. Runs on the prompt thread."""
-        with terminal.raw_mode():
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        take_down = partial(loop.call_soon_threadsafe, task.cancel)
+        with self._interrupts.deadly.deferred(take_down), terminal.raw_mode():
             self._asked.append(self._call(self._interrupts.to_host))
             yield
             # Not if the question is withdrawn: the eval thread may be waiting for just that.

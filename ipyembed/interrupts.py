@@ -29,6 +29,7 @@ from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
+from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.jobs import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
@@ -96,6 +97,8 @@ class CellInterrupts:
         self._sigint: Sigint | SigintElsewhere = (
             Sigint(self._handle) if self._is_main else SigintElsewhere(self._handle)
         )
+        self.deadly = DeadlySignals()
+        """The signals that end the process, for as long as the terminal is raw."""
         self._holds_nudge = False
         self._awaited: _Awaited | None = None
         self._in_cell = False
@@ -117,6 +120,7 @@ class CellInterrupts:
         """End, for good."""
         self.roots = set()
         self._sigint.close()
+        self.deadly.close()
         if self._holds_nudge:
             self._holds_nudge = False
             nudge.let_go()

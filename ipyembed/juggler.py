@@ -28,6 +28,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ipyembed import reentry
+from ipyembed.blocking import passes_callback
 from ipyembed.doorbell import Doorbell
 from ipyembed.eval_calls import EvalCalls
 from ipyembed.gui.current import CurrentGui
@@ -151,9 +152,9 @@ class LoopJuggler(Policies):
                 answer.add_done_callback(partial(_finish_threadsafe, loop, done))
                 try:
                     self._run_until_complete(loop, done)
-                except SystemExit:
-                    if loop is not self._own_loop:
-                        raise  # a task of the host's ends the host
+                except SystemExit as error:
+                    if loop is not self._own_loop or not passes_callback(error.__traceback__):
+                        raise  # a task of the host's, or the handler of a signal, ends the host
                     # A task made in a cell: IPython, too, does not leave for a SystemExit.
                     traceback.print_exc()
 

@@ -26,7 +26,7 @@ from typing import Any
 
 def is_available() -> bool:
     """Whether this system and Python can do so."""
-    return _faulthandler() is not None and _raise_in_thread() is not None
+    return c_handlers() is not None and _raise_in_thread() is not None
 
 
 class SigintElsewhere:
@@ -44,20 +44,20 @@ class SigintElsewhere:
 
     def take(self) -> None:
         """Take it, unless that has been done."""
-        faulthandler = _faulthandler()
-        if self.is_taken or faulthandler is None:
+        handlers = c_handlers()
+        if self.is_taken or handlers is None:
             return
         if self._reader is None:
             self._reader = _Reader(self._arrived_threadsafe)
-        faulthandler.register(signal.SIGINT, self._reader.file, all_threads=False, chain=False)
+        handlers.register(signal.SIGINT, self._reader.file, all_threads=False, chain=False)
         self.is_taken = True
 
     def give_back(self) -> None:
         """Put back what was there."""
-        faulthandler = _faulthandler()
-        if self.is_taken and faulthandler is not None:
+        handlers = c_handlers()
+        if self.is_taken and handlers is not None:
             self.is_taken = False
-            faulthandler.unregister(signal.SIGINT)
+            handlers.unregister(signal.SIGINT)
 
     def close(self) -> None:
         """Give it back for good."""
@@ -107,7 +107,8 @@ class _Reader:
 _FIRST_LINE = b"Stack (most recent call first)"
 
 
-def _faulthandler() -> Any:
+def c_handlers() -> Any:
+    """The module `faulthandler`, where it can set handlers."""
     try:
         import faulthandler
     except ImportError:

@@ -188,6 +188,13 @@ class PseudoTerminal:
         self.screen.resize(rows, cols)
         termios.tcsetwinsize(self._master, (rows, cols))
 
+    def hang_up(self) -> None:
+        """Close the terminal, as if its window were closed; nothing more is seen of the program."""
+        for fd in (self._master, self._slave):
+            os.close(fd)
+        self._master, self._slave = os.openpty()
+        os.set_blocking(self._master, False)
+
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 

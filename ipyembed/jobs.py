@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
@@ -37,6 +38,7 @@ THREADS = 256
 """How many callables run at once; further ones wait."""
 
 Outcome = asyncio.Future[Any] | Future[Any]
+_set_sink = routing._sink.set
 _CANCELLED = (asyncio.CancelledError, CancelledError)
 
 
@@ -58,30 +60,32 @@ class Job:
     Where nothing else is said, attributes and methods may be used on any thread.
     """
 
+    # Class attributes: thousands of jobs are made, and few have anything else.
+    task: asyncio.Future[Any] | Future[Any] | None = None
+    """What runs it: an `asyncio.Task`, or the future of the callable. None until the loop of
+    another thread has made it."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop on which it runs, if it is a task."""
+    thread_id: int | None = None
+    """The thread on which it runs, if it is a callable that has begun."""
+    kill: Callable[[], object] | None = None
+    """What ends it, if that is not its task's."""
+    foreground = 0
+    """How many wait for it in the foreground: what it prints is not marked."""
+    is_awaited = 0
+    """How many wait for it: its exception will be raised there."""
+    _ended: float | None = None
+    _output: JobOutput | None = None
+    _waiters: list[Callable[[Job], object]] | None = None
+    _outcome: Outcome
+
     def __init__(self, table: JobTable, name: str | None = None) -> None:
         self._table = table
         self.id = table.next_id()
         """Its number."""
-        self.task: asyncio.Future[Any] | Future[Any] | None = None
-        """What runs it: an `asyncio.Task`, or the future of the callable. None until the loop of
-        another thread has made it."""
-        self.loop: asyncio.AbstractEventLoop | None = None
-        """The loop on which it runs, if it is a task."""
         self._name = name
-        self._outcome: Outcome
         self._started = time.time()
-        self._ended: float | None = None
-        self._output: JobOutput | None = None
         self._outward = _outward()
-        self._waiters: list[Callable[[Job], object]] | None = None
-        self.thread_id: int | None = None
-        """The thread on which it runs, if it is a callable that has begun."""
-        self.kill: Callable[[], object] | None = None
-        """What ends it, if that is not its task's."""
-        self.foreground = 0
-        """How many wait for it in the foreground: what it prints is not marked."""
-        self.is_awaited = 0
-        """How many wait for it: its exception will be raised there."""
 
     # -- what it is --------------------------------------------------------------------------
 
@@ -242,6 +246,9 @@ class Job:
 
 def _outward() -> routing.Sink | routing.Relay | None:
     """Where a job's output goes on: a job that another has started prints beside that."""
+    route = routing.current_route()
+    if route is None:
+        return None
     sink = routing.current_sink()
     return sink._outward if isinstance(sink, Job) else sink
 
@@ -277,6 +284,7 @@ class JobTable:
         # Guards what is here and the end of each job; jobs start and end on any thread.
         self.lock = threading.RLock()
         self.next_id: Callable[[], int] = itertools.count(1).__next__
+        # Entered without the lock, so it is read as a whole only: that no other thread interrupts.
         self._running: dict[int, Job] = {}
         self._ended_jobs: deque[Job] = deque(maxlen=KEPT_JOBS)
         self._live = 0
@@ -313,7 +321,8 @@ class JobTable:
     def job_of(self, outcome: Outcome) -> Job | None:
         """The running job whose task or future that is."""
         with self.lock:
-            return next((job for job in self._running.values() if job.task is outcome), None)
+            running = list(self._running.values())
+        return next((job for job in running if job.task is outcome), None)
 
     def name_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the tasks of this loop be called as their jobs are; before it is closed."""
@@ -349,12 +358,18 @@ class JobTable:
         job = Job(self, name)
         job.loop = loop
         context = contextvars.copy_context()
-        context.run(routing.set_sink, job)
+        context.run(_set_sink, job)
         running = asyncio._get_running_loop()
         if running is loop or (running is None and not loop.is_running()):
-            with self._starting():
+            self._one_more()
+            try:
                 job.task = job._outcome = loop.create_task(coroutine, context=context)
-            return self._add(job)
+            except BaseException:
+                self._one_less()
+                raise
+            self._running[job.id] = job
+            job.task.add_done_callback(job._on_done)
+            return job
         outcome: Future[Any] = Future()
         with self._starting():
             job._outcome = outcome
@@ -427,15 +442,20 @@ class JobTable:
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
-        """A job is started: output is routed before it can print."""
-        with self.lock:
-            self._live += 1
-            self.take_streams()
+        """While a job is started."""
+        self._one_more()
         try:
             yield
         except BaseException:
             self._one_less()
             raise
+
+    def _one_more(self) -> None:
+        """Before a job is started: output is routed before it can print."""
+        with self.lock:
+            self._live += 1
+            if self._routing is None:
+                self.take_streams()
 
     def _one_less(self) -> None:
         with self.lock:
@@ -458,8 +478,7 @@ class JobTable:
                 held.__exit__(None, None, None)
 
     def _add(self, job: Job) -> Job:
-        with self.lock:
-            self._running[job.id] = job
+        self._running[job.id] = job
         job._outcome.add_done_callback(job._on_done)
         return job
 
@@ -531,6 +550,8 @@ def run_in_background(
     RuntimeError
         There is no loop for a coroutine: the shell was opened by a trio task.
     """
+    if isinstance(target, CoroutineType) and not args and not process:  # the most frequent, first
+        return job_table.start_coroutine(target, loop_for_jobs(), name)
     if isinstance(target, Job):
         _check_no(args, process)
         return target

@@ -98,7 +98,7 @@ def current_route() -> Sink | Relay | None:
     """The same, but a relay as such; to be handed on."""
     sink = _sink.get()
     if isinstance(sink, _Inherited):
-        return _of_threads.get(threading.current_thread()) if _of_threads else None
+        return _of_threads.get(threading.current_thread()) if _routing.has_threads else None
     return sink
 
 
@@ -174,6 +174,8 @@ class _Routing:
         # Guards all that is below; output is routed and no longer routed by any thread.
         self._lock = threading.RLock()
         self._holders = 0
+        self.has_threads = False
+        """Whether threads have inherited a sink: to ask for the current one takes time."""
         # Output is routed and no longer routed on any thread, while others print. Before 3.14 (and
         # late versions of 3.13) `print` does not hold the stream that it found in `sys`, and
         # crashes if that goes away. So the last ones stay, and are used again.
@@ -261,6 +263,7 @@ def _starting(routing: _Routing, start: Callable[..., None]) -> Callable[..., No
         sink = current_route() if routing.is_on else None
         if sink is not None:
             _of_threads[self] = sink
+            routing.has_threads = True
         start(self, *args, **kwargs)
 
     return _looks_like(start, start_with_sink, routing)

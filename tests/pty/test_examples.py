@@ -17,7 +17,9 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "__init__.py")
 #: And the toolkit that each needs.
 WINDOWS = {"qt_window": "PySide6", "tk_window": "tk", "wx_window": "wx", "gtk_window": "gtk4"}
-TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "worker_thread", *WINDOWS}
+TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "ticker", "worker_thread"} | {
+    *WINDOWS
+}
 
 
 def get(url: str) -> str:
@@ -45,6 +47,31 @@ def test_an_example_is_short_and_says_how_to_run_it(path: Path) -> None:
     assert lines[0].startswith('"""')
     assert lines[3] == '"""'
     assert any(f"python examples/{path.name}" in line for line in lines[:3])
+
+
+def test_ticker(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "ticker.py", "0.1")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.wait_for(r"^<Job \[1\] ticker\(\) running>\nfive .*:\n0\n1\n2\n3\n")
+    # at the prompt it goes on
+    terminal.wait_for(r"^\[1\] \d+$")
+    terminal.run("%bg await asyncio.sleep(0.1, 'slept')")
+    terminal.wait_for(r"^\[2\] done await asyncio.sleep\(0.1, 'slept'\) → 'slept'$")
+    mark = terminal.mark()
+    terminal.line("%fg 1")
+    terminal.wait_for_new(r"^\d+\r*\n\d+", mark)
+    terminal.ctrl("z")
+    terminal.prompt(3)
+    terminal.line("print('awaits'); await asyncio.sleep(0.5)")
+    terminal.wait_for("^awaits$")
+    terminal.ctrl("z")
+    terminal.wait_for(r"^\[3\] done print")
+    terminal.run("exit")
+    terminal.wait_for("^There is 1 running job, which will go on")
+    terminal.run("%cancel 1")
+    terminal.wait_for(r"^\[1\] cancelled ticker\(\)$")
+    leave(terminal, modes, r"ticked \d+ times")
 
 
 def test_async_server(spawn: Spawn) -> None:

@@ -150,6 +150,7 @@ class Attachment:
 
     def detach(self) -> None:
         """Put every attribute back and end what was started."""
+        self.cells.leavable.outlive()
         self._undo.close()
 
     # -- in place of the shell's own ---------------------------------------------------------

@@ -41,6 +41,8 @@ class _Cell:
     """What it has become."""
     value: object = None
     """That of its last expression, once it is a job."""
+    names: tuple[Any, Any] = (None, None)
+    """Where it finds its names: module, and locals."""
 
 
 class LeavableCells:
@@ -132,10 +134,27 @@ class LeavableCells:
         self.was_left = True
         text = str(getattr(info, "raw_cell", None) or "cell").strip()
         job = cell.job = job_table.adopt(left.task, text.partition("\n")[0])
+        cell.names = self._shell.user_module, self._shell.user_ns
         self._left[job] = cell
         self._take_hooks()
         job.add_done_callback(self._forget)
         print(f"\n{job}")
+
+    def outlive(self) -> None:
+        """The shell is left. IPython's code for what runs on still finds its names there.
+
+        And it shows tracebacks by the shell, but they are the jobs'.
+        """
+        if not self._left:
+            return
+        shell: Any = self._shell
+        shell.user_module, shell.user_ns = next(iter(self._left.values())).names
+        shell.left_cells = self  # to be called again when the shell has been disposed of
+        shell.showtraceback = self._show_unless_left
+
+    def _show_unless_left(self, *args: Any, **kwargs: Any) -> None:
+        if not self.is_left():
+            type(self._shell).showtraceback(self._shell, *args, **kwargs)
 
     def is_left(self) -> bool:
         """Whether the code that calls this is that of a cell that was left."""
@@ -158,6 +177,8 @@ class LeavableCells:
         del self._left[job]
         if self._left:
             return
+        if vars(self._shell).get("showtraceback") == self._show_unless_left:
+            del self._shell.showtraceback
         for place, name, hook in self._hooks:
             if isinstance(getattr(place, name), _Displayed):
                 setattr(place, name, hook)

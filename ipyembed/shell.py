@@ -19,6 +19,7 @@ from traitlets import default
 
 from ipyembed.attachment import Attachment
 from ipyembed.config_magic import ConfigByParents
+from ipyembed.job_cells import LeavableCells
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.slot import Opened, slot
@@ -95,6 +96,9 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
     Calling the instance opens the shell on the calling thread, blocking; `run_async` does so
     awaiting. Making it leaves the process's hooks as they were.
     """
+
+    left_cells: LeavableCells | None = None
+    """Those of its cells that live on as jobs."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("_init_location_id", location_of(sys._getframe(1)))
@@ -204,6 +208,8 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
         else:
             history.end_session()
         _close_history(history)
+        if self.left_cells is not None:
+            self.left_cells.outlive()
 
     def _greet(self, header: str) -> None:
         kept = self.banner2

@@ -246,6 +246,32 @@ def test_what_does_not_let_itself_be_cancelled_is_named(spawn: Spawn) -> None:
     assert terminal.wait_exit() == 0
 
 
+@pytest.mark.parametrize("kind", ["own", "awaited"])
+def test_a_cell_in_the_background_that_outlives_the_shell(spawn: Spawn, kind: str) -> None:
+    """It finds its names, and keeps what it has to say of its end to itself."""
+    source = HOST.replace('print("the host goes on")', "await asyncio.sleep(1)")
+    terminal = spawn(source.replace("OPEN", KINDS[kind]), rows=60, cols=120)
+    terminal.prompt(1)
+    for cell in (
+        "print('be' + 'gun'); await asyncio.sleep(0.5); mine = ticker; print('still', mine)",
+        "print('al' + 'so'); await asyncio.sleep(60)",
+    ):
+        mark = terminal.mark()
+        terminal.line(cell)
+        terminal.wait_for_new("^(begun|also)", mark)
+        terminal.ctrl("z")
+        terminal.wait_for_new(r"\n\[\d\] print", mark)
+    terminal.line("exit")
+    terminal.wait_for("^There")
+    terminal.line("exit")
+    if kind == "awaited":
+        terminal.wait_for(r"^(\[1\] )?still <function ticker")
+    terminal.wait_for("^the end$")
+    assert terminal.wait_exit() == 0
+    for word in ("Traceback", "Cancelled", "NameError", "never retrieved"):
+        assert word not in terminal.screen_text()
+
+
 def test_jobs_that_live_on_print_as_the_host_does(spawn: Spawn) -> None:
     terminal = spawn(
         """

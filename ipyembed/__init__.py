@@ -27,8 +27,12 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt
 ``routing``            output goes where the code that prints it belongs
+``sinks``              where that is: a context variable, inherited by tasks and threads
 ``detach``             a coroutine is left by whoever awaits it, and goes on
-``jobs``               `Job`, the table of jobs, `run_in_background()`
+``task_bound``         what keeps a coroutine from being left: timeouts, task groups
+``jobs``               `run_in_background()`
+``job``                `Job`
+``job_table``          the jobs of the process, and how they are started
 ``foreground``         `run_in_foreground()`
 ``job_output``         what a job prints: marked, and kept
 ``job_processes``      jobs in processes
@@ -64,7 +68,8 @@ if TYPE_CHECKING:
     from ipyembed.embedding import embed, embed_async
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
     from ipyembed.foreground import run_in_foreground
-    from ipyembed.jobs import Job, run_in_background
+    from ipyembed.job import Job
+    from ipyembed.jobs import run_in_background
     from ipyembed.juggler import LoopJuggler
     from ipyembed.shell import ThreadedInteractiveShell, ThreadedInteractiveShellEmbed
     from ipyembed.state import call_in_eval_thread, juggler_state
@@ -74,7 +79,7 @@ _HOME = {
     "embed_async": "ipyembed.embedding",
     "load_ipython_extension": "ipyembed.extension",
     "unload_ipython_extension": "ipyembed.extension",
-    "Job": "ipyembed.jobs",
+    "Job": "ipyembed.job",
     "LoopJuggler": "ipyembed.juggler",
     "call_in_eval_thread": "ipyembed.state",
     "juggler_state": "ipyembed.state",

@@ -34,7 +34,7 @@ from ipyembed.hosts import Host, current_host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.job_magics import JobMagics, awaited_magics
 from ipyembed.job_shell import ShellJobs
-from ipyembed.jobs import job_table
+from ipyembed.job_table import job_table
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
 from ipyembed.prompt_thread import Question, prompt_thread

@@ -23,8 +23,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ipyembed import reentry
+from ipyembed.job import Job
 from ipyembed.job_suspend import suspend_key
-from ipyembed.jobs import Job, _coroutine, job_table, name_of_call
+from ipyembed.job_table import job_table
+from ipyembed.jobs import _coroutine, name_of_call
 from ipyembed.loop_thread import GRACE, close_loop
 
 if TYPE_CHECKING:

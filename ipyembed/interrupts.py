@@ -30,7 +30,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
-from ipyembed.jobs import current_job
+from ipyembed.job import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
 from ipyembed.sigint_elsewhere import SigintElsewhere

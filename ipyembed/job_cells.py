@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
 from ipyembed.detach import Detachable, Detached
+from ipyembed.job import Job, current_job
 from ipyembed.job_code import ended_by
-from ipyembed.jobs import Job, current_job, job_table
+from ipyembed.job_table import job_table
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ipyembed.job import Job
 from ipyembed.job_places import place_of, place_of_task, stack_of, stack_of_task
 from ipyembed.job_shell import describe_error, describe_result, shortened
-from ipyembed.jobs import Job, job_table
+from ipyembed.job_table import job_table
 
 ENDED = 20
 """How many jobs that have ended are shown."""

@@ -25,9 +25,11 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from ipyembed.foreground import run_in_foreground
+from ipyembed.job import Job
 from ipyembed.job_code import JobCode
 from ipyembed.job_list import show_jobs
-from ipyembed.jobs import Job, job_table, run_in_background
+from ipyembed.job_table import job_table
+from ipyembed.jobs import run_in_background
 from ipyembed.juggler import _finish_threadsafe
 
 if TYPE_CHECKING:

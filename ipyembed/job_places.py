@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ipyembed.jobs import Job
+from ipyembed.job import Job
 from ipyembed.watchdog import _CELL, _is_library
 
 _OURS = os.path.dirname(__file__) + os.sep

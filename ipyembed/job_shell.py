@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
-from ipyembed.jobs import Job, job_table
+from ipyembed.job import Job
+from ipyembed.job_table import job_table
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment

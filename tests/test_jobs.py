@@ -17,7 +17,8 @@ import pytest
 
 from ipyembed import Job, run_in_background, run_in_foreground
 from ipyembed.foreground import loop_of_thread
-from ipyembed.jobs import JobTable, job_table, name_of_call
+from ipyembed.job_table import JobTable, job_table
+from ipyembed.jobs import name_of_call
 
 DEADLINE = 20.0
 

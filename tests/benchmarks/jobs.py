@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ipyembed import run_in_background
-from ipyembed.jobs import job_table
+from ipyembed.job_table import job_table
 from tests.benchmarks.harness import Curve, Figure, Options, Report, Values, run, take_turns
 from tests.benchmarks.measured import Stage
 

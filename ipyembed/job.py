@@ -1,0 +1,257 @@
+"""One job: what it is, its result, its end.
+
+What it prints is routed to it (`routing`), and from it to where the prompt is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError, Future
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ipyembed import routing
+from ipyembed.job_output import JobOutput
+
+if TYPE_CHECKING:
+    from ipyembed.job_table import JobTable
+
+Outcome = asyncio.Future[Any] | Future[Any]
+_CANCELLED = (asyncio.CancelledError, CancelledError)
+
+
+class Job:
+    """Something that runs in the background. Await it, on any loop, for its result.
+
+    A waiter that is cancelled leaves the job alone.
+
+    ===========  ===============================================
+    `state`      means
+    ===========  ===============================================
+    running      it is under way
+    waiting      no thread or process is free for it yet
+    done         it has a result
+    failed       it has raised an exception, which is `result()`'s
+    cancelled    it was cancelled
+    ===========  ===============================================
+
+    Where nothing else is said, attributes and methods may be used on any thread.
+    """
+
+    # Class attributes: thousands of jobs are made, and few have anything else.
+    task: asyncio.Future[Any] | Future[Any] | None = None
+    """What runs it: an `asyncio.Task`, or the future of the callable. None until the loop of
+    another thread has made it."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """The loop on which it runs, if it is a task."""
+    thread_id: int | None = None
+    """The thread on which it runs, if it is a callable that has begun."""
+    kill: Callable[[], object] | None = None
+    """What ends it, if that is not its task's."""
+    foreground = 0
+    """How many wait for it in the foreground: what it prints is not marked."""
+    is_awaited = 0
+    """How many wait for it: its exception will be raised there."""
+    _ended: float | None = None
+    _output: JobOutput | None = None
+    _waiters: list[Callable[[Job], object]] | None = None
+    _outcome: Outcome
+
+    def __init__(self, table: JobTable, name: str | None = None) -> None:
+        self._table = table
+        self.id = table.next_id()
+        """Its number."""
+        self._name = name
+        self._started = time.time()
+        self._outward = _outward()
+
+    # -- what it is --------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What was given to run, for people."""
+        if self._name is None:
+            coroutine = self.task.get_coro() if isinstance(self.task, asyncio.Task) else None
+            self._name = f"{getattr(coroutine, '__qualname__', None) or 'job'}()"
+        return self._name
+
+    @property
+    def state(self) -> str:
+        """See the class."""
+        outcome = self._outcome
+        if not outcome.done():
+            is_queued = isinstance(outcome, Future) and not outcome.running()
+            return "waiting" if is_queued else "running"
+        if outcome.cancelled():
+            return "cancelled"
+        error = outcome.exception()
+        if error is None:
+            return "done"
+        return "cancelled" if isinstance(error, _CANCELLED) else "failed"
+
+    def done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._outcome.done()
+
+    @property
+    def started(self) -> datetime:
+        """When it was started, local time."""
+        return datetime.fromtimestamp(self._started).astimezone()
+
+    @property
+    def age(self) -> float:
+        """Seconds for which it has run."""
+        return (self._ended or time.time()) - self._started
+
+    @property
+    def output(self) -> str:
+        """What it has printed: the last 1,000 lines."""
+        return self._output.text if self._output is not None else ""
+
+    def result(self) -> Any:
+        """Its result; or raises its exception.
+
+        Raises `asyncio.CancelledError` if it was cancelled, `asyncio.InvalidStateError` if it still
+        runs: await it, or give it to `run_in_foreground()`.
+        """
+        if not self._outcome.done():
+            raise asyncio.InvalidStateError(
+                f"job {self} still runs; await it, or use run_in_foreground()"
+            )
+        try:
+            return self._outcome.result()
+        except CancelledError as error:
+            raise asyncio.CancelledError from error
+
+    def exception(self) -> BaseException | None:
+        """The exception with which it has failed, if it has; None also while it runs."""
+        outcome = self._outcome
+        return outcome.exception() if outcome.done() and not outcome.cancelled() else None
+
+    def __str__(self) -> str:
+        return f"[{self.id}] {self.name}"
+
+    def __repr__(self) -> str:
+        return f"<Job {self} {self.state}>"
+
+    # -- what is done to it ------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Ask it to end. False if it has ended, or is a callable in a thread that has begun."""
+        if self._outcome.done():
+            return False
+        if self.loop is None:
+            if self._outcome.cancel():
+                return True
+            if self.kill is not None:
+                self.kill()
+            return self.kill is not None
+        task = self.task
+        cancel = task.cancel if task is not None else self._outcome.cancel
+        try:
+            if self.loop is asyncio._get_running_loop():
+                cancel()
+            else:
+                self.loop.call_soon_threadsafe(cancel)
+        except RuntimeError:  # that loop has been closed
+            return False
+        return True
+
+    def add_done_callback(self, callback: Callable[[Job], object]) -> None:
+        """Have `callback(job)` called when it has ended: at once, or on the thread where it ends.
+
+        `callback` must not raise.
+        """
+        with self._table.lock:
+            if self._ended is None:
+                if self._waiters is None:
+                    self._waiters = []
+                self._waiters.append(callback)
+                return
+        callback(self)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Any:
+        if not self._outcome.done():
+            self.is_awaited += 1
+            try:
+                await _until_done(self)
+            finally:
+                self.is_awaited -= 1
+        return self.result()
+
+    # -- a sink of `routing` -----------------------------------------------------------------
+
+    def write(self, stream_name: str, text: str) -> None:
+        """Take what it prints."""
+        if self._output is None:
+            with self._table.lock:
+                if self._output is None:
+                    self._output = JobOutput(f"[{self.id}] ", self._outward)
+        self._output.write(stream_name, text, self._is_marked)
+
+    @property
+    def _is_marked(self) -> bool:
+        return self._table.marks and not self.foreground
+
+    def come_to_foreground(self) -> None:
+        """From now on what it prints is shown as it comes."""
+        self.foreground += 1
+        if self._output is not None:
+            self._output.show_begun()
+
+    def go_to_background(self) -> None:
+        """The opposite."""
+        self.foreground -= 1
+
+    # -- its end -----------------------------------------------------------------------------
+
+    def _on_done(self, outcome: Outcome) -> None:
+        """Runs where it ends: on its loop, or in its thread."""
+        if not outcome.cancelled():
+            outcome.exception()  # asyncio shall not say that nobody has asked for it
+        with self._table.lock:
+            self._ended = time.time()
+            waiters, self._waiters = self._waiters, None
+        if self._output is not None:
+            self._output.end(self._is_marked)
+        self._table._ended(self)
+        for waiter in waiters or ():
+            waiter(self)
+
+
+def _outward() -> routing.Sink | routing.Relay | None:
+    """Where a job's output goes on: a job that another has started prints beside that."""
+    route = routing.current_route()
+    if route is None:
+        return None
+    sink = routing.current_sink()
+    return sink._outward if isinstance(sink, Job) else sink
+
+
+def current_job() -> Job | None:
+    """The job that runs the code that calls this, if one does."""
+    sink = routing.current_sink()
+    return sink if isinstance(sink, Job) else None
+
+
+async def _until_done(job: Job) -> None:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    def end_threadsafe(_: Job) -> None:
+        try:
+            loop.call_soon_threadsafe(end)
+        except RuntimeError:  # closed meanwhile
+            pass
+
+    job.add_done_callback(end_threadsafe)
+    await ended

@@ -31,6 +31,7 @@ from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.foreground import loop_of_thread_if_made
 from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
+from ipyembed.input_calls import input_calls_served
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.job_magics import JobMagics, awaited_magics
 from ipyembed.job_shell import ShellJobs
@@ -81,6 +82,7 @@ class Attachment:
         self._undo.enter_context(self.jobs.opened())
         self._undo.enter_context(prompt_thread)
         self.juggler.interrupts.open()
+        self._undo.enter_context(input_calls_served())
         self._attach()
 
     def _attach(self) -> None:
@@ -168,7 +170,7 @@ class Attachment:
             with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
                 with self._asked_anew(question) as is_asked_anew:
                     try:
-                        return self.juggler.wait(question)
+                        return self._wait_for_cell(question)
                     except (KeyboardInterrupt, asyncio.CancelledError) as error:
                         if not (is_asked_anew() or isinstance(error, KeyboardInterrupt)):
                             prompt_thread.stay_if_ending()
@@ -177,6 +179,14 @@ class Attachment:
                             shell: Any = self.shell  # IPython declares it as None
                             shell.rl_next_input = question.answer.result()
             print()
+
+    def _wait_for_cell(self, question: Question[str]) -> str:
+        while True:
+            try:
+                return self.juggler.wait(question)
+            except KeyboardInterrupt:
+                if not prompt_thread.is_lent:  # else meant for who has the terminal now
+                    raise
 
     async def prompt_for_code_async(self, host: Host) -> str:
         """The same, awaiting. A cancellation is raised once the prompt is gone."""
@@ -204,6 +214,8 @@ class Attachment:
 
         def ask_anew_threadsafe() -> None:
             nonlocal is_asked_anew
+            if prompt_thread.is_lent:  # then it is meant for who has the terminal
+                return
             is_asked_anew = True
             question.withdraw_threadsafe()
 

@@ -73,7 +73,7 @@ class TrioHost(Host):
             ident,
             juggler.stuck_after,
             self.call_soon_threadsafe,
-            is_excused=juggler._is_completing,
+            is_excused=juggler.is_excused,
             interrupt_threadsafe=juggler.interrupts.interrupt_stuck_threadsafe,
             root=self._root,
         )

@@ -36,7 +36,7 @@ from ipyembed.gui.turn import GuiTurn
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.loop_thread import GRACE, LoopThread, close_loop
 from ipyembed.policies import Policies
-from ipyembed.prompt_thread import Question
+from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
@@ -183,7 +183,7 @@ class LoopJuggler(Policies):
             self.stuck_after,
             call_soon_threadsafe,
             loop,
-            self._is_completing,
+            self.is_excused,
             self.interrupts.interrupt_stuck_threadsafe,
         )
 
@@ -197,9 +197,11 @@ class LoopJuggler(Policies):
         """Nobody waits for it any more: from now on, it can be what the eval thread is stuck in."""
         self._completion = None
 
-    def _is_completing(self) -> bool:
+    def is_excused(self) -> bool:
+        """Whether it may be slow: it completes for the prompt, or has somebody asked something."""
         completion = self._completion
-        return completion is not None and completion.running()
+        is_completing = completion is not None and completion.running()
+        return is_completing or prompt_thread.is_lent
 
     def call_in_eval_thread(self, function: Callable[[], T]) -> Future[T]:
         """Have `function` called on the eval thread, when that next waits; from any thread.

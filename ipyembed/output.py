@@ -18,6 +18,7 @@ from typing import Any, TextIO, cast
 
 from prompt_toolkit.patch_stdout import StdoutProxy
 
+from ipyembed.lent import stepping_aside
 from ipyembed.prompt_thread import prompt_thread
 
 PATIENCE = 1.0
@@ -39,7 +40,7 @@ def above_prompt(policy: str, context: contextvars.Context) -> Iterator[None]:
         return
     proxy = context.run(_Proxy, sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True)
     try:
-        with _streams_replaced(cast("TextIO", proxy)):
+        with _streams_replaced(cast("TextIO", proxy)), stepping_aside(proxy):
             yield
     finally:
         proxy.close()
@@ -62,6 +63,39 @@ class _Proxy(StdoutProxy):
     `run_in_terminal` looks for the prompt in the process's default session and finds none.
     """
 
+    _context: contextvars.Context | None = None
+    _through: TextIO | None = None
+    _draining = threading.Lock()
+
+    def drain(self) -> None:
+        """See `Catcher`."""
+        self.flush()
+        with self._draining:  # two threads may want to borrow the terminal
+            self.close()
+            self.closed = False
+            self._flush_thread = self._start_write_thread()
+
+    def let_through(self) -> None:
+        """See `Catcher`."""
+        self._through = self.original_stdout
+
+    def catch_again(self) -> None:
+        """See `Catcher`."""
+        self._through = None
+
+    def write(self, data: str) -> int:
+        """Print above the prompt, or directly while the terminal is lent."""
+        stream = self._through
+        return super().write(data) if stream is None else stream.write(data)
+
+    def flush(self) -> None:
+        """See `write`."""
+        stream = self._through
+        if stream is None:
+            super().flush()
+        else:
+            stream.flush()
+
     def _write_and_flush(self, loop: asyncio.AbstractEventLoop | None, text: str) -> None:
         # No prompt yet, or no more: written from this thread, the text could come into the midst
         # of a prompt that is just being drawn. So it is written on the thread that draws.
@@ -83,9 +117,13 @@ class _Proxy(StdoutProxy):
             write(None, left.pop())
 
     def _start_write_thread(self) -> threading.Thread:
-        run = contextvars.copy_context().run
+        if self._context is None:
+            self._context = contextvars.copy_context()
         thread = threading.Thread(
-            target=run, args=(self._write_thread,), name="ipyembed-output", daemon=True
+            target=self._context.run,
+            args=(self._write_thread,),
+            name="ipyembed-output",
+            daemon=True,
         )
         thread.start()
         return thread

@@ -6,7 +6,8 @@ thread alone.
 
 Invariants:
 
-- one question at a time: a second one waits until the first has given the terminal back;
+- one question at a time: a second one waits until the first has given the terminal back, or asks
+  on a level of its own, for which the first has stepped aside (`stage`);
 - an answer is done only when the terminal is as it was, so whoever waits for the answer may write
   to the terminal at once;
 - the thread exists only while somebody holds the prompt thread (`with prompt_thread:`) and not
@@ -29,11 +30,16 @@ from contextlib import contextmanager
 from typing import Any, Generic, Self, TypeVar
 
 from ipyembed.loop_thread import LoopThread
+from ipyembed.stage import Level, Stage
 
 T = TypeVar("T")
 
 TEARDOWN = 2.0
 """Seconds that a withdrawn question may take to give the terminal back."""
+
+
+class NoShellOpenError(RuntimeError):
+    """Something was to be asked, but the last shell has been closed."""
 
 
 class Question(Generic[T]):
@@ -48,30 +54,34 @@ class Question(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._withdrawn = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stage: Stage | None = None
+        self._level: Level | None = None
 
     def start(
         self,
         loop: asyncio.AbstractEventLoop,
-        turn: asyncio.Lock,
+        stage: Stage,
+        level: Level,
         ask: Callable[[], Coroutine[Any, Any, T]],
         context: contextvars.Context | None = None,
     ) -> None:
-        """Begin to ask, from any thread."""
-        self._loop = loop
-        loop.call_soon_threadsafe(self._start_in_prompt_thread, turn, ask, context=context)
+        """Begin to ask on `level` of `stage`, from any thread."""
+        self._loop, self._stage, self._level = loop, stage, level
+        loop.call_soon_threadsafe(self._start_in_prompt_thread, level, ask, context=context)
 
     def _start_in_prompt_thread(
-        self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]
+        self, level: Level, ask: Callable[[], Coroutine[Any, Any, T]]
     ) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(turn, ask))
+        self._task = asyncio.get_running_loop().create_task(self._run(level, ask))
         self._task.add_done_callback(self._ended_in_prompt_thread)
 
-    async def _run(self, turn: asyncio.Lock, ask: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    async def _run(self, level: Level, ask: Callable[[], Coroutine[Any, Any, T]]) -> None:
         try:
-            async with turn:
+            async with level.turn:
                 if self._withdrawn:
                     raise asyncio.CancelledError
-                result = await ask()
+                with level.showing(self):
+                    result = await ask()
         except BaseException as error:  # every ending belongs to whoever asked
             self.answer.set_exception(error)
         else:
@@ -84,10 +94,13 @@ class Question(Generic[T]):
     def withdraw_threadsafe(self) -> None:
         """Take the question back, from any thread; `answer` is done once it is gone."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._withdraw_in_prompt_thread)
+            self._loop.call_soon_threadsafe(self.withdraw_in_prompt_thread)
 
-    def _withdraw_in_prompt_thread(self) -> None:
+    def withdraw_in_prompt_thread(self) -> None:
+        """The same, on the prompt thread."""
         self._withdrawn = True
+        if self._stage is not None and self._level is not None and self._level.question is self:
+            self._stage.recall_above(self._level)
         if self._task is not None:
             self._task.cancel()
 
@@ -130,13 +143,23 @@ class PromptThread:
         self._lock = threading.Lock()
         self._holders = 0
         self._running: LoopThread | None = None
-        self._turn = asyncio.Lock()
+        self._stage = Stage()
         self._questions: set[Question[Any]] = set()
 
     @property
     def thread(self) -> threading.Thread | None:
         """The thread, if it is running."""
         return self._running.thread if self._running else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a shell is open, so that it may be asked."""
+        return self._holders > 0
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether somebody has borrowed the terminal."""
+        return self._stage.is_lent
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -159,21 +182,32 @@ class PromptThread:
         self,
         ask: Callable[[], Coroutine[Any, Any, T]],
         context: contextvars.Context | None = None,
+        level: Level | None = None,
     ) -> Question[T]:
         """Run the coroutine that `ask()` makes on the prompt thread; from any thread.
 
-        It sees the context variables of `context`, or else of the caller.
+        It sees the context variables of `context`, or else of the caller. It waits for its turn on
+        `level`, by default the current thread's. Raises NoShellOpenError.
         """
         question: Question[T] = Question()
         with self._lock:
+            if not self._holders:
+                raise NoShellOpenError
             if self._running is None:
                 self._running = LoopThread("ipyembed-prompt")
-                self._turn = asyncio.Lock()
+                self._stage = Stage()
                 atexit.register(self._withdraw_all)
+            running, stage = self._running, self._stage
         self._questions.add(question)
         question.answer.add_done_callback(lambda _: self._questions.discard(question))
-        question.start(self._running.loop, self._turn, ask, context)
+        question.start(running.loop, stage, level or stage.level_of_this_thread, ask, context)
         return question
+
+    def lend(self, lent: Future[Level | None]) -> Question[None]:
+        """Ask for the terminal, for the current thread. See `Stage.lend`."""
+        thread = threading.current_thread()
+        # On a level of its own: it waits for nobody's turn but in its own way.
+        return self.ask(lambda: self._stage.lend(thread, lent), level=Level())
 
     @contextmanager
     def asking(

@@ -63,6 +63,12 @@ class Slot:
         with self._lock:
             return self._open[-1] if self._open else None
 
+    @property
+    def open_shells(self) -> list[Opened]:
+        """All open shells, innermost first; from any thread."""
+        with self._lock:
+            return self._open[::-1]
+
     @contextmanager
     def hold(self, where: str) -> Iterator[Opened]:
         """Own the terminal; blocks until it is free. Raises RuntimeError if it never could be."""

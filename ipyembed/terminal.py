@@ -181,6 +181,36 @@ class Terminal:
         with _asking(session.app, "sys", handover, ask) as question:
             yield question
 
+    @contextmanager
+    def asking_with(
+        self,
+        make_session: Callable[[], PromptSession[str]],
+        output: str,
+        **options: Any,
+    ) -> Iterator[Question[str]]:
+        """Ask for a line with a session that `make_session()` makes on the prompt thread.
+
+        Not where `is_plain`. `output` is the policy of that name, `options` are prompt_toolkit's.
+        """
+        app = self._app()
+
+        async def ask() -> str:
+            # Made in the question's AppSession, so it reads and writes where the prompt does.
+            try:
+                line: str = await make_session().prompt_async(**options)
+            finally:
+                await drained()
+            return line
+
+        with _asking(app, output, None, ask) as question:
+            yield question
+
+    def _app(self) -> Application[str]:
+        session = self.shell.pt_app
+        assert session is not None
+        app: Application[str] = session.app
+        return app
+
 
 @asynccontextmanager
 async def _watching(session: PromptSession[str], watch: Watch | None) -> AsyncIterator[None]:
@@ -223,7 +253,7 @@ async def _yes_or_no(
 def _asking(
     app: Application[str],
     output: str,
-    handover: Handover,
+    handover: Handover | None,
     ask: Callable[[], Coroutine[Any, Any, T]],
 ) -> Iterator[Question[T]]:
     """Ask in an AppSession of its own, on the terminal of `app`."""
@@ -234,7 +264,8 @@ def _asking(
         with above_prompt(output, context), prompt_thread.asking(ask, context) as question:
             yield question
     finally:
-        handover.close()
+        if handover is not None:
+            handover.close()
         context.run(app_session.__exit__, None, None, None)
 
 

@@ -1,0 +1,194 @@
+"""Who is on the terminal: the question that is up, and those to whom it has stepped aside.
+
+Goal: while a prompt is up, anybody else in the process may need the terminal: ``input()`` on
+another thread, a debugger in a GUI callback, a task that reads `sys.stdin`. The prompt then steps
+aside, keeps what has been typed, and comes back afterwards.
+
+A loan is a level above the question that stepped aside, or above the bottom if nothing was up. The
+borrower may ask a question of its own on its level, and that can step aside in its turn: for
+another thread, or for a callback that the borrower itself runs while it waits for the answer.
+
+==============================  ==================================================
+the top level                   somebody wants to borrow
+==============================  ==================================================
+has a question on the screen    the question steps aside, a level comes on top
+is the bottom, nothing is up    a level comes on top; questions wait at the bottom
+is lent to the same thread      it has the terminal already
+is lent to another thread       waits until that has given it back
+==============================  ==================================================
+
+Levels are added and taken away on the prompt thread only; the tuple of them is replaced, never
+changed, so any thread may look at it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from prompt_toolkit.application import get_app_or_none, in_terminal
+from prompt_toolkit.renderer import CPR_Support
+
+if TYPE_CHECKING:
+    from prompt_toolkit.application import Application
+
+    from ipyembed.prompt_thread import Question
+
+SETTLING = 0.005
+"""Seconds between two looks at a question that is just coming up or going away."""
+
+
+class Level:
+    """Where questions are asked, one at a time."""
+
+    def __init__(self, thread: threading.Thread | None = None) -> None:
+        self.turn = asyncio.Lock()
+        self.thread = thread
+        """Who has borrowed the terminal; None at the bottom."""
+        self.question: Question[Any] | None = None
+        self._context: contextvars.Context | None = None
+        self._is_over = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_wanted_back = asyncio.Event()
+        self.has_ended = asyncio.Event()
+        self.below: Level | None = None
+        """The level whose question has stepped aside for this one."""
+
+    def lent_in_prompt_thread(self) -> None:
+        """The loan begins."""
+        self._loop = asyncio.get_running_loop()
+
+    def give_back_threadsafe(self) -> None:
+        """The borrower needs the terminal no more; from its thread."""
+        self._is_over = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the prompt thread has ended meanwhile
+                self._loop.call_soon_threadsafe(self.is_wanted_back.set)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to be asked here any more; from any thread."""
+        return self._is_over or self.is_wanted_back.is_set()
+
+    @contextmanager
+    def showing(self, question: Question[Any]) -> Iterator[None]:
+        """While `question` is asked here. In the context in which its application is current."""
+        self.question, self._context = question, contextvars.copy_context()
+        try:
+            yield
+        finally:
+            self.question = self._context = None
+
+    def on_screen(self) -> tuple[Application[Any], contextvars.Context] | None:
+        """The question's application, if it can step aside now, and its context."""
+        if self._context is None:
+            return None
+        app = self._context.run(get_app_or_none)
+        if app is None or not app.is_running or app.is_done:
+            return None
+        return app, self._context
+
+
+class Stage:
+    """The levels, bottom first. But for the properties, everything runs on the prompt thread."""
+
+    def __init__(self) -> None:
+        self._levels: tuple[Level, ...] = (Level(),)
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether somebody has borrowed the terminal; from any thread."""
+        return len(self._levels) > 1
+
+    @property
+    def level_of_this_thread(self) -> Level:
+        """Where the current thread's questions are asked; from any thread."""
+        thread = threading.current_thread()
+        levels = self._levels
+        for level in reversed(levels):
+            if level.thread is thread and not level.is_over:
+                return level
+        return levels[0]
+
+    async def lend(self, thread: threading.Thread, lent: Future[Level | None]) -> None:
+        """Lend the terminal to `thread`, until its level is wanted back.
+
+        Sets `lent` to the level, or to None if the thread has the terminal already.
+        """
+        while True:
+            top = self._levels[-1]
+            if top.is_wanted_back.is_set():
+                await top.has_ended.wait()
+                continue
+            if (shown := top.on_screen()) is not None:
+                app, context = shown
+                aside = self._step_aside(app, top, thread, lent)
+                await asyncio.create_task(aside, context=context)
+                return
+            if not top.turn.locked() and top.thread is not None:
+                if top.thread is thread:
+                    _hand_over(lent, None)
+                    return
+                await top.has_ended.wait()
+                continue
+            try:
+                async with asyncio.timeout(SETTLING):
+                    await top.turn.acquire()
+            except TimeoutError:
+                continue
+            try:
+                if top is self._levels[-1]:
+                    await self._lent(Level(thread), lent)
+                    return
+            finally:
+                top.turn.release()
+
+    async def _step_aside(
+        self,
+        app: Application[Any],
+        top: Level,
+        thread: threading.Thread,
+        lent: Future[Level | None],
+    ) -> None:
+        async with in_terminal():
+            level = Level(thread)
+            level.below = top
+            await self._lent(level, lent)
+            if not app.is_running:
+                # Withdrawn meanwhile: nobody would read the answer to "where is the cursor?".
+                app.renderer.cpr_support = CPR_Support.NOT_SUPPORTED
+
+    async def _lent(self, level: Level, lent: Future[Level | None]) -> None:
+        self._levels = (*self._levels, level)
+        level.lent_in_prompt_thread()
+        try:
+            if _hand_over(lent, level):
+                await level.is_wanted_back.wait()
+                async with level.turn:  # a question that was asked here is gone
+                    pass
+        finally:
+            level.is_wanted_back.set()
+            self._levels = tuple(other for other in self._levels if other is not level)
+            level.has_ended.set()
+
+    def recall_above(self, level: Level) -> None:
+        """The question on `level` is withdrawn: what it has stepped aside for ends before it."""
+        for above in self._levels:
+            if above.below is level and not above.is_wanted_back.is_set():
+                if above.question is not None:
+                    above.question.withdraw_in_prompt_thread()
+                self.recall_above(above)
+                above.is_wanted_back.set()
+
+
+def _hand_over(lent: Future[Level | None], level: Level | None) -> bool:
+    """Returns whether the borrower is still there."""
+    if not lent.set_running_or_notify_cancel():
+        return False
+    lent.set_result(level)
+    return True

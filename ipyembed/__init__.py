@@ -23,6 +23,12 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``doorbell``           a descriptor that any thread can make readable
 ``eval_calls``         calls that other threads ask the eval thread to make
 ``prompt_thread``      the thread on which everything that asks the user runs
+``stage``              who is on the terminal, and for whom a prompt has stepped aside
+``lent``               borrowing the terminal
+``questions``          asking for a line, from any thread
+``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open
+``breakpoints``        ``breakpoint()``, `set_trace()`: the ways into the debugger
+``debugger``           IPython's debugger, with its prompt on the prompt thread
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt
@@ -65,6 +71,7 @@ from ipyembed._version import __version__
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would cost milliseconds
 if TYPE_CHECKING:
+    from ipyembed.breakpoints import set_trace
     from ipyembed.embedding import embed, embed_async
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
     from ipyembed.foreground import run_in_foreground
@@ -85,6 +92,7 @@ _HOME = {
     "juggler_state": "ipyembed.state",
     "run_in_background": "ipyembed.jobs",
     "run_in_foreground": "ipyembed.foreground",
+    "set_trace": "ipyembed.breakpoints",
     "ThreadedInteractiveShell": "ipyembed.shell",
     "ThreadedInteractiveShellEmbed": "ipyembed.shell",
 }
@@ -102,6 +110,7 @@ __all__ = [
     "load_ipython_extension",
     "run_in_background",
     "run_in_foreground",
+    "set_trace",
     "unload_ipython_extension",
 ]
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 
+from ipyembed.breakpoints import breakpoints_served
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.foreground import loop_of_thread_if_made
@@ -83,6 +84,7 @@ class Attachment:
         self._undo.enter_context(prompt_thread)
         self.juggler.interrupts.open()
         self._undo.enter_context(input_calls_served())
+        self._undo.enter_context(breakpoints_served())
         self._attach()
 
     def _attach(self) -> None:
@@ -130,6 +132,19 @@ class Attachment:
                     for name in names:
                         manager.magics[line_or_cell].pop(name, None)
                 self.shell.configurables.remove(ours)
+
+        self._undo.callback(put_back)
+
+    def use_debugger(self) -> None:
+        """``%debug`` and ``%pdb`` use the debugger of ours, as in a shell class of ours."""
+        from ipyembed.debugger import debugger_for
+
+        shows: Any = self.shell.InteractiveTB
+        kept = shows.debugger_cls, shows.pdb
+        shows.debugger_cls, shows.pdb = debugger_for(self.shell), None
+
+        def put_back() -> None:
+            shows.debugger_cls, shows.pdb = kept
 
         self._undo.callback(put_back)
 

@@ -131,7 +131,7 @@ def _is_killed(location: str) -> bool:
 def _shell(location: str, kwargs: dict[str, Any]) -> Iterator[ThreadedInteractiveShellEmbed]:
     """A new shell, IPython's singleton for its time; afterwards nothing is left of it."""
     settings = _settings(kwargs)
-    with hooks_preserved(), _singleton_replaced():
+    with hooks_preserved(), singleton_replaced():
         shell = ThreadedInteractiveShellEmbed.instance(_init_location_id=location, **settings)
         shell._call_location_id = location
         try:
@@ -170,15 +170,21 @@ def _check_names(settings: dict[str, Any], policies: list[str]) -> None:
 
 
 @contextmanager
-def _singleton_replaced() -> Iterator[None]:
-    """Let another shell be the one that `get_ipython()` returns, then the present one again."""
+def singleton_replaced(shell: InteractiveShell | None = None) -> Iterator[None]:
+    """Let `shell`, or one that is to be made, be what `get_ipython()` returns; then what is now."""
     saved = InteractiveShell._instance
     if saved is not None:
         type(saved).clear_instance()
+    if shell is not None:
+        _make_singleton(shell)
     try:
         yield
     finally:
         ThreadedInteractiveShellEmbed.clear_instance()
         if saved is not None:
-            for parent in type(saved)._walk_mro():
-                parent._instance = saved
+            _make_singleton(saved)
+
+
+def _make_singleton(shell: InteractiveShell) -> None:
+    for parent in type(shell)._walk_mro():
+        parent._instance = shell  # type: ignore[assignment]

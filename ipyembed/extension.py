@@ -35,6 +35,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     attachment = Attachment(shell, borrow_loop=get_asyncio_loop if on_main_thread else None)
     hold = slot.hold("the IPython that loaded ipyembed")
     hold.__enter__().attachment = attachment
+    attachment.use_debugger()
     _attached[shell] = attachment, hold
 
 

@@ -33,6 +33,13 @@ class _TerminalOfNow(TerminalInteractiveShell):
     def _simple_prompt_default(self) -> bool:
         return "IPY_TEST_SIMPLE_PROMPT" in os.environ or not is_terminal()
 
+    @property
+    def debugger_cls(self) -> type[Any]:
+        """See `TerminalInteractiveShell`: the debugger whose prompt runs in a thread."""
+        from ipyembed.debugger import debugger_for  # costs milliseconds, and is seldom needed
+
+        return debugger_for(self)
+
     def init_prompt_toolkit_cli(self) -> None:
         """See `TerminalInteractiveShell`. The prompt is bound to a session of its own, not to the
         one that prompt_toolkit keeps for the process, whose streams may be those of long ago."""

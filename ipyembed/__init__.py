@@ -29,6 +29,10 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open
 ``breakpoints``        ``breakpoint()``, `set_trace()`: the ways into the debugger
 ``debugger``           IPython's debugger, with its prompt on the prompt thread
+``modes``              the terminal's modes, as they were found
+``children``           child processes that have the terminal
+``system``             ``!cmd``, ``x = !cmd``, ``%edit``
+``pager``              ``obj?``, ``%page``, ``help(x)``
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
 ``completion``         completions, computed on the eval thread
 ``output``             what others print lands above the prompt

@@ -10,6 +10,8 @@ component to a shell. It takes the place of these attributes of the instance:
 `showtraceback`    `Cells.showtraceback`
 `run_ast_nodes`    `LeavableCells.run_ast_nodes`
 `ask_exit`         says first that jobs are running
+`system`           runs the command in a thread, while the juggler turns what it may; likewise
+                   `getoutput`, and hooks for the editor and the pager
 `enable_gui`       sets the policy `gui`, for ``%gui`` and ``%matplotlib``
 `loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
 =================  =================================================================================
@@ -39,8 +41,12 @@ from ipyembed.job_shell import ShellJobs
 from ipyembed.job_table import job_table
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
+from ipyembed.modes import modes_restored
+from ipyembed.pager import PRIORITY as PAGER_PRIORITY
+from ipyembed.pager import Pager
 from ipyembed.prompt_thread import Question, prompt_thread
-from ipyembed.terminal import Terminal, modes_restored
+from ipyembed.system import AWAITED, EDITOR_PRIORITY, AwaitedCommands, Commands
+from ipyembed.terminal import Terminal
 from ipyembed.watchdog import Watch
 
 if TYPE_CHECKING:
@@ -78,6 +84,9 @@ class Attachment:
         self.terminal = Terminal(shell)
         self.cells = Cells(shell, self.juggler, self.host)
         self.jobs = ShellJobs(self)
+        self.commands = Commands(self)
+        self.awaited_commands = AwaitedCommands()
+        self.pager = Pager(self)
         self._undo = ExitStack()
         self._undo.callback(self.juggler.close)
         self._undo.enter_context(self.jobs.opened())
@@ -104,6 +113,7 @@ class Attachment:
         # `%autoawait asyncio` shall find ours.
         ours = {**runners, "asyncio": (self.juggler.run_coroutine, True)}
         self._replace("loop_runner_map", ours)
+        self._attach_commands()
         self._completer: EvalThreadCompleter | None = None
         if shell.pt_app is not None and shell.pt_app.completer is not None:
             original = shell.pt_app.completer
@@ -116,6 +126,31 @@ class Attachment:
         configurables: list[Any] = shell.configurables  # where %config looks
         configurables.append(self.juggler)
         self._undo.callback(configurables.remove, self.juggler)
+
+    def _attach_commands(self) -> None:
+        """``!cmd``, ``%edit`` and the pager."""
+        commands, pager = self.commands, self.pager
+        is_ipythons = commands.system_is_ipythons
+        if is_ipythons:
+            self._replace("system", commands.system)
+            self._replace("getoutput", commands.getoutput)
+        self._add_hook("editor", commands.edit, EDITOR_PRIORITY)
+        self._add_hook("show_in_pager", pager.show, PAGER_PRIORITY)
+        self._undo.enter_context(pager.serves_help())
+        if self.host is not None and is_ipythons:
+            self._replace(AWAITED["system"], commands.system_awaited)
+            self._replace(AWAITED["getoutput"], commands.getoutput_awaited)
+            self.shell.ast_transformers.append(self.awaited_commands)
+            self._undo.callback(self.shell.ast_transformers.remove, self.awaited_commands)
+
+    def _add_hook(self, name: str, hook: Callable[..., object], priority: int) -> None:
+        chain = self.shell.hooks[name]
+        chain.add(hook, priority)
+
+        def put_back() -> None:
+            chain.chain[:] = [entry for entry in chain.chain if entry[1] != hook]
+
+        self._undo.callback(put_back)
 
     def _add_magics(self) -> None:
         manager = self.shell.magics_manager

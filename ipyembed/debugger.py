@@ -46,11 +46,12 @@ from ipyembed.embedding import singleton_replaced
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
 from ipyembed.lent import terminal_lent
+from ipyembed.modes import modes_restored
 from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.prompt_thread import prompt_thread
 from ipyembed.shell import ThreadedInteractiveShellEmbed
 from ipyembed.slot import slot
-from ipyembed.terminal import Terminal, modes_restored
+from ipyembed.terminal import Terminal
 
 
 def make_debugger() -> Pdb:

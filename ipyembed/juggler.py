@@ -106,18 +106,22 @@ class LoopJuggler(Policies):
         Raises whatever the question ended with, and KeyboardInterrupt when SIGINT came from
         outside and the host leaves it to Python; the question is then still being asked.
         """
-        loop = self._loop_to_turn()
-        if loop is None:
-            self._wait_still(question.answer)
-        else:
-            self._wait_turning(loop, question.answer)
-        return question.answer.result()
+        return self.wait_for(question.answer)
 
-    def _loop_to_turn(self) -> asyncio.AbstractEventLoop | None:
+    def wait_for(self, answer: Future[T], reenter: bool = False) -> T:
+        """The same for any future. `reenter`: turn a running loop, whatever the policy."""
+        loop = self._loop_to_turn(reenter)
+        if loop is None:
+            self._wait_still(answer)
+        else:
+            self._wait_turning(loop, answer)
+        return answer.result()
+
+    def _loop_to_turn(self, reenter: bool = False) -> asyncio.AbstractEventLoop | None:
         running = _running_loop()
         if running is None:
             return self.own_loop if self.asyncio_at_prompt == "run" else None
-        if self.embed_in_running_loop != "run":
+        if self.embed_in_running_loop != "run" and not reenter:
             return None
         if not reentry.can_reenter(running):
             self._say_once(f"{_kind(running)} cannot be re-entered, so it stands still meanwhile")

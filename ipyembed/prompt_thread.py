@@ -196,7 +196,7 @@ class PromptThread:
             if self._running is None:
                 self._running = LoopThread("ipyembed-prompt")
                 self._stage = Stage()
-                atexit.register(self._withdraw_all)
+                atexit.register(self._at_exit)
             running, stage = self._running, self._stage
         self._questions.add(question)
         question.answer.add_done_callback(lambda _: self._questions.discard(question))
@@ -235,14 +235,23 @@ class PromptThread:
     def _stop(self) -> None:
         # A completer or a Prompts class of the user's may hold the thread; then it is left behind.
         if self._running is not None:
+            self._withdraw_all()
             self._running.close()
-            atexit.unregister(self._withdraw_all)
+            atexit.unregister(self._at_exit)
         self._running = None
 
-    def _withdraw_all(self) -> None:
-        """At interpreter exit: a daemon thread is about to vanish with the terminal in raw mode."""
+    def _at_exit(self) -> None:
+        """The interpreter ends, and a daemon thread vanishes then."""
         self.is_ending = True
-        for question in list(self._questions):
+        self._withdraw_all()
+
+    def _withdraw_all(self) -> None:
+        """The thread is about to vanish: not with a terminal in raw mode, and not before the
+        terminal has told what it was asked."""
+        questions = list(self._questions)
+        for question in questions:
+            question.withdraw_threadsafe()
+        for question in questions:
             question.withdraw_and_wait()
 
 

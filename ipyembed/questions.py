@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 from ipyembed.lent import terminal_lent
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.slot import slot
-from ipyembed.terminal import modes_restored
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment
@@ -48,7 +47,7 @@ def ask_and_wait(
     the last shell has been closed.
     """
     while True:
-        with terminal_lent(), modes_restored(), asking() as question:
+        with terminal_lent(), asking() as question:
             try:
                 return wait(question)
             except asyncio.CancelledError:

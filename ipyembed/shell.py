@@ -20,10 +20,11 @@ from traitlets import default
 from ipyembed.attachment import Attachment
 from ipyembed.config_magic import ConfigByParents
 from ipyembed.job_cells import LeavableCells
+from ipyembed.modes import modes_restored
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.slot import Opened, slot
-from ipyembed.terminal import is_terminal, modes_restored
+from ipyembed.terminal import is_terminal
 
 
 class _TerminalOfNow(TerminalInteractiveShell):
@@ -243,7 +244,9 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
                 try:
                     code = await attachment.prompt_for_code_async(host)
                     if code:
+                        attachment.awaited_commands.is_armed = self.autoawait
                         await attachment.cells.run_awaited(code, host)
+                        await attachment.pager.show_what_is_left()
                 except EOFError:
                     if not self.confirm_exit or await attachment.ask_yes_no_async(
                         host, question, "y", "n"

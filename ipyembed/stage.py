@@ -34,6 +34,8 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit.application import get_app_or_none, in_terminal
 from prompt_toolkit.renderer import CPR_Support
 
+from ipyembed.modes import use_found_modes
+
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
@@ -156,6 +158,7 @@ class Stage:
         lent: Future[Level | None],
     ) -> None:
         async with in_terminal():
+            use_found_modes()
             level = Level(thread)
             level.below = top
             await self._lent(level, lent)

@@ -271,27 +271,3 @@ def _asking(
 
 def _text(tokens: list[tuple[Any, str]]) -> str:
     return "".join(text for _, text in tokens)
-
-
-@contextmanager
-def modes_restored() -> Iterator[None]:
-    """Put the terminal's modes back at the end, should anything have left them changed."""
-    try:
-        import termios
-    except ImportError:  # Windows: the console's modes are restored by prompt_toolkit alone
-        yield
-        return
-    try:
-        fd = sys.stdin.fileno()
-        before = termios.tcgetattr(fd)
-    except (AttributeError, OSError, ValueError, termios.error):  # closed, or no terminal
-        yield
-        return
-    try:
-        yield
-    finally:
-        try:
-            if termios.tcgetattr(fd) != before:
-                termios.tcsetattr(fd, termios.TCSADRAIN, before)
-        except termios.error:  # the terminal went away
-            pass

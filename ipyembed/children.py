@@ -1,0 +1,142 @@
+"""Child processes that have the terminal: a pager, an editor, ``!cmd``.
+
+Goal: the child owns the terminal as it would in a shell of the system's, and the eval thread turns
+its loops meanwhile. So a thread borrows the terminal, starts the child, waits for it, puts the
+terminal's modes back and gives it back; the eval thread waits for that in the way of its host.
+
+Ctrl-C goes to every process in the terminal's foreground: to the child, which knows what to do with
+it (a pager goes on, ``sleep`` ends), and to us. So while a child has the terminal our handler only
+takes note of it. When Python is told instead, as `subprocess.call` is, the child is left behind
+with the terminal.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from ipyembed.lent import terminal_lent
+from ipyembed.modes import modes_restored
+from ipyembed.prompt_thread import TEARDOWN
+
+if TYPE_CHECKING:
+    from ipyembed.hosts import Host
+    from ipyembed.juggler import LoopJuggler
+
+T = TypeVar("T")
+
+
+class Child:
+    """One child process that has the terminal, from its start to its end."""
+
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], feed: bytes = b"") -> None:
+        """`start()` starts it, on a thread of ours; `feed` is written to its standard input."""
+        self._start = start
+        self._feed = feed
+        # Guards the two below it: it may be ended before it has begun.
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_unwanted = False
+        self.status: Future[int] = in_thread(self._run)
+        """Its exit status, negative for a signal, once the terminal is free again."""
+
+    def _run(self) -> int:
+        with terminal_lent(), modes_restored():
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):
+                    stream.flush()
+            with self._lock:
+                if self._is_unwanted:
+                    return -signal.SIGTERM
+                process = self._process = self._start()
+            if process.stdin is not None:
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(self._feed)
+            return process.wait()
+
+    def end(self) -> None:
+        """Have it end, and block until the terminal is free, for `TEARDOWN` seconds at most."""
+        with self._lock:
+            self._is_unwanted = True
+            process = self._process
+        if process is not None:
+            process.terminate()
+        with suppress(Exception):
+            self.status.result(TEARDOWN)
+
+
+def in_thread(function: Callable[[], T]) -> Future[T]:
+    """Have `function` called on a thread of its own."""
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            value = function()
+        except BaseException as error:
+            result.set_exception(error)
+        else:
+            result.set_result(value)
+
+    threading.Thread(target=run, name="ipyembed-child", daemon=True).start()
+    return result
+
+
+class Interrupts:
+    """What Ctrl-C has done while a child had the terminal."""
+
+    came = False
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[Interrupts]:
+    """While a child has the terminal: SIGINT is its own, we take note of it. Eval thread."""
+    noted = Interrupts()
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is None:
+        yield noted
+        return
+
+    def note(*_: object) -> None:
+        noted.came = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        if signal.getsignal(signal.SIGINT) is note:
+            signal.signal(signal.SIGINT, previous)
+
+
+class Waiting:
+    """How the eval thread of one shell waits for what another thread does for a cell."""
+
+    def __init__(self, juggler: LoopJuggler, host: Host | None) -> None:
+        self._juggler = juggler
+        self._host = host
+
+    def wait(self, result: Future[T]) -> tuple[T, Interrupts]:
+        """In a cell that does not await. The host's loop is run again from inside, if it can be."""
+        self._juggler.look_for_gui()
+        with interrupts_noted() as noted:
+            return self._juggler.wait_for(result, reenter=self._host is not None), noted
+
+    async def wait_awaited(self, result: Future[T]) -> tuple[T, Interrupts]:
+        """In a cell of an awaited shell."""
+        assert self._host is not None
+        with interrupts_noted() as noted:
+            await self._host.wait_until_done(result)
+            return result.result(), noted
+
+    async def child_awaited(self, child: Child) -> tuple[int, Interrupts]:
+        """Likewise; if the wait is cancelled, the child is ended."""
+        try:
+            return await self.wait_awaited(child.status)
+        except BaseException:
+            child.end()
+            raise

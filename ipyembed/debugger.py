@@ -51,6 +51,7 @@ from ipyembed.process_state import hooks_preserved, signals_preserved
 from ipyembed.prompt_thread import prompt_thread
 from ipyembed.shell import ThreadedInteractiveShellEmbed
 from ipyembed.slot import slot
+from ipyembed.surroundings import all_aside
 from ipyembed.terminal import Terminal
 
 
@@ -76,7 +77,7 @@ def _make_shell() -> ThreadedInteractiveShellEmbed:
     """A shell that gives the debugger its settings, and leaves nothing behind."""
     config = load_default_config()
     config.HistoryManager.enabled = False
-    with hooks_preserved(), singleton_replaced():
+    with all_aside(), hooks_preserved(), singleton_replaced():
         shell = ThreadedInteractiveShellEmbed.instance(config=config)
     atexit.unregister(shell.atexit_operations)
     return shell
@@ -139,6 +140,7 @@ class ThreadedPdb(TerminalPdb):
                 stack.enter_context(signals_preserved())
                 stack.enter_context(singleton_replaced(self.shell))  # key bindings look there
                 hold = stack.enter_context(slot.hold("a debugger"))
+                stack.enter_context(all_aside())
                 there = hold.attachment = Attachment(self.shell)
                 stack.callback(there.detach)
                 yield _Prompting(there.juggler, there.terminal, there, in_host_code=False)

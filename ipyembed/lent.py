@@ -20,6 +20,9 @@ from typing import Protocol
 from ipyembed.prompt_thread import NoShellOpenError, prompt_thread
 from ipyembed.stage import Level
 
+COMING_BACK = 0.2
+"""Seconds that a borrower waits, at most, for the prompt to come back."""
+
 
 class Catcher(Protocol):
     """What catches others' output while a prompt is up. Called on the borrower's thread."""
@@ -86,6 +89,10 @@ def terminal_lent() -> Iterator[None]:
         lent.cancel()
         if level is not None:
             level.give_back_threadsafe()
+            # What the borrower prints next shall not come in two parts, one before the prompt is
+            # back and one after.
+            with suppress(TimeoutError, CancelledError):
+                question.answer.exception(COMING_BACK)
         else:
             question.withdraw_threadsafe()
 

@@ -176,7 +176,7 @@ def test_two_threads_ask_one_after_the_other(spawn: Spawn) -> None:
     terminal.wait_for(r"^\?$")
     terminal.line("second")
     terminal.wait_for("^[ab] second$")
-    terminal.prompt(2)
+    terminal.prompt(3)
     terminal.line("exit")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored()

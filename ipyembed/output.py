@@ -129,26 +129,59 @@ class _Proxy(StdoutProxy):
         return thread
 
 
+class _Replaced:
+    """A proxy in the place of the streams, and what was there."""
+
+    def __init__(self, proxy: TextIO) -> None:
+        self.proxy = proxy
+        self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+        before = self.streams.values()
+        self.handlers = {
+            handler: handler.stream for handler in _handlers() if handler.stream in before
+        }
+        sys.stdout = sys.stderr = proxy
+        for handler in self.handlers:
+            handler.setStream(proxy)
+
+    def put_back(self, later: list[_Replaced]) -> None:
+        """`later` are those that were put in place after this one, and have found its proxy there:
+        questions of several threads do not end in the order in which they began."""
+        for name, stream in self.streams.items():
+            # Who replaced the streams meanwhile keeps his replacement; but IPython's completer puts
+            # a proxy there for a moment, on the prompt thread by policy, and may put back ours
+            # late.
+            found: Any = getattr(sys, name)
+            is_later = any(found is other.proxy for other in later)
+            if isinstance(found, StdoutProxy) and not is_later:
+                setattr(sys, name, stream)
+            for other in later:
+                if other.streams[name] is self.proxy:
+                    other.streams[name] = stream
+        for handler, stream in self.handlers.items():
+            if handler.stream is self.proxy:
+                handler.setStream(stream)
+            for other in later:
+                if other.handlers.get(handler) is self.proxy:
+                    other.handlers[handler] = stream
+
+
+# Guards the list, which is in the order of their coming: questions are asked on any thread.
+_replacing = threading.Lock()
+_replaced: list[_Replaced] = []
+
+
 @contextmanager
 def _streams_replaced(proxy: TextIO) -> Iterator[None]:
-    stdout, stderr = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = proxy
-    handlers = [handler for handler in _handlers() if handler.stream in (stdout, stderr)]
-    streams = [handler.stream for handler in handlers]
-    for handler in handlers:
-        handler.setStream(proxy)
+    with _replacing:
+        replaced = _Replaced(proxy)
+        _replaced.append(replaced)
     try:
         yield
     finally:
-        for handler, stream in zip(handlers, streams, strict=True):
-            if handler.stream is proxy:
-                handler.setStream(stream)
-        # Who replaced the streams meanwhile keeps his replacement; but IPython's completer puts
-        # a proxy there for a moment, on the prompt thread by policy, and may put back ours late.
-        if isinstance(sys.stdout, StdoutProxy):
-            sys.stdout = stdout
-        if isinstance(sys.stderr, StdoutProxy):
-            sys.stderr = stderr
+        with _replacing:
+            at = _replaced.index(replaced)
+            del _replaced[at]
+            replaced.put_back(_replaced[at:])
 
 
 def _handlers() -> Iterator[logging.StreamHandler[Any]]:

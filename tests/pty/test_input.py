@@ -167,16 +167,14 @@ def test_from_a_cell(spawn: Spawn) -> None:
 
 def test_two_threads_ask_one_after_the_other(spawn: Spawn) -> None:
     terminal = opened(spawn)
-    terminal.line(
-        "for n in 'ab': threading.Thread(target=lambda n=n: print(n, input('?'))).start()"
-    )
-    terminal.wait_for(r"^\?$")
-    terminal.line("first")
-    terminal.wait_for("^[ab] first$")
-    terminal.wait_for(r"^\?$")
-    terminal.line("second")
-    terminal.wait_for("^[ab] second$")
+    terminal.run("answers = []; ask = lambda n: answers.append(input('which? '))")
+    terminal.line("for n in 'ab': threading.Thread(target=ask, args=n).start()")
+    for answer in ("first", "second"):
+        terminal.wait_for(r"^which\?$")
+        terminal.line(answer)
+        terminal.wait_for(rf"^which\? {answer}$")
     terminal.prompt(3)
+    assert terminal.run("sorted(answers)").endswith("['first', 'second']")
     terminal.line("exit")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored()

@@ -113,6 +113,16 @@ class RawTerminal:
             if not self._read(deadline - now) and has_ended:
                 raise self._failure(f"ended without {what!r}")
 
+    def has_come(self, what: bytes, since: int, patience: float = 0.5) -> bool:
+        """Read what there is, waiting a little; whether the bytes are in it, since that point."""
+        self._read(patience)
+        return self.output.find(what, since) >= 0
+
+    def forget(self, point: int) -> None:
+        """Drop the output before that point, of which nobody wants to know any more."""
+        del self.output[:point]
+        self._answered = max(0, self._answered - point)
+
     def wait_quiet(self, seconds: float = 0.1) -> None:
         """Wait until nothing has been printed for that long."""
         while self._read(seconds):

@@ -18,6 +18,7 @@ from IPython.terminal.embed import InteractiveShellEmbed
 from IPython.terminal.ipapp import load_default_config
 from traitlets.config import Config
 
+from ipyembed.filter_memory import combinations_forgotten
 from ipyembed.juggler import LoopJuggler
 from ipyembed.namespaces import Caller
 from ipyembed.process_state import hooks_preserved
@@ -131,7 +132,7 @@ def _is_killed(location: str) -> bool:
 def _shell(location: str, kwargs: dict[str, Any]) -> Iterator[ThreadedInteractiveShellEmbed]:
     """A new shell, IPython's singleton for its time; afterwards nothing is left of it."""
     settings = _settings(kwargs)
-    with hooks_preserved(), singleton_replaced():
+    with hooks_preserved(), singleton_replaced(), combinations_forgotten():
         shell = ThreadedInteractiveShellEmbed.instance(_init_location_id=location, **settings)
         shell._call_location_id = location
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 #: Defines `counted()`, for a program that is soaked. What can be compared is in "held".
@@ -37,6 +38,14 @@ def rss(pid: int) -> int:
 def held(pid: int) -> tuple[int, int]:
     """Threads and descriptors of a process."""
     return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def held_at_last(pid: int, before: tuple[int, int]) -> tuple[int, int]:
+    """The same; looks again for a while, for the history opens a file while it is written."""
+    deadline = time.monotonic() + 10
+    while (found := held(pid)) != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def mb(size: float) -> str:

@@ -7,7 +7,7 @@ import time
 
 from tests.benchmarks.peers import OURS, Shells
 from tests.benchmarks.raw_terminal import RawTerminal
-from tests.soak.counted import held, mb, rss
+from tests.soak.counted import held, held_at_last, mb, rss
 
 MOST = 20 * 2**20
 """Bytes by which the memory may grow: what is under way is bounded."""
@@ -44,7 +44,7 @@ def run(lines: int) -> str:
         shells.wait_prompt(terminal, OURS, 3, mark)
         assert b"42" in terminal.output[mark:], "the prompt does not answer"
         terminal.wait_quiet()
-        after, grown = held(terminal.pid), rss(terminal.pid) - memory
+        after, grown = held_at_last(terminal.pid, before), rss(terminal.pid) - memory
         shells.leave(terminal)
     found = (
         f"{lines} lines in {took:.1f} s, {lines / took:.0f} a second, none lost, in order; memory "

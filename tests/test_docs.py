@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docs import make_performance
 from docs.make_policies import PAGE, ROOT, page, policies
 from ipyembed import LoopJuggler
 
@@ -25,6 +27,18 @@ def name_of(path: Path) -> str:
 def test_policies_are_described_as_they_are() -> None:
     message = "docs/policies.md is stale; run: python docs/make_policies.py"
     assert PAGE.read_text(encoding="utf-8") == page(), message
+
+
+def test_the_performance_page_says_what_was_measured() -> None:
+    results = json.loads(make_performance.RECORDED.read_text(encoding="utf-8"))
+    folder = make_performance.RECORDED.parent
+    said = make_performance.page(results, "images/performance")
+    message = "docs/performance.md is stale; run: python docs/make_performance.py"
+    assert (folder / "performance.md").read_text(encoding="utf-8") == said, message
+    plots = set(re.findall(r"\((images/performance/[^)]+)\)", said))
+    assert plots == {
+        path.relative_to(folder).as_posix() for path in folder.glob("images/performance/*")
+    }
 
 
 def test_readme_lists_each_policy_with_its_values() -> None:

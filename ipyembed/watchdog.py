@@ -22,10 +22,14 @@ from types import FrameType
 import IPython
 from prompt_toolkit.application import run_in_terminal
 
+from ipyembed.blocking import frames
+
 LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
 AFTER_KEY = 0.05
 """Seconds from a key that ends a rest to the next beat."""
+A_MOMENT = 0.02
+"""Seconds between the two looks at what the eval thread is stuck in."""
 
 _NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
@@ -98,9 +102,10 @@ class Watch:
             if self._is_to_be_freed:
                 self._is_to_be_freed = False
                 self.interrupt_threadsafe()
+            where = await self._where_in_prompt_thread()
             await self._say(
                 f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
-                f"{self.where()}; the prompt stays alive, cells wait for it"
+                f"{where}; the prompt stays alive, cells wait for it"
             )
             await beat.wait_back_in_prompt_thread()
             self.is_stuck = False
@@ -114,10 +119,17 @@ class Watch:
         except TimeoutError:
             pass
 
-    def where(self) -> str:
-        """The innermost function outside the standard library that the eval thread is in."""
-        frame = sys._current_frames().get(self.thread_id)
-        return f"{describe_frame(frame)}{self._task_name()}"
+    async def _where_in_prompt_thread(self) -> str:
+        """The innermost function outside the standard library that the eval thread stays in.
+
+        Not one that it calls over and over: a dialog's loop, say, and not a timer's callback.
+        """
+        before = set(frames(sys._current_frames().get(self.thread_id)))
+        task_name = self._task_name()
+        await asyncio.sleep(A_MOMENT)
+        now = list(frames(sys._current_frames().get(self.thread_id)))
+        stays = next((frame for frame in now if frame in before), now[0] if now else None)
+        return f"{describe_frame(stays)}{task_name}"
 
     def _task_name(self) -> str:
         try:

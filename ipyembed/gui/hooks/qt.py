@@ -45,6 +45,8 @@ def hook(context: Context) -> None:
     _, core, app = found
     wait, _spare = _spare, None
     if wait is None or wait.fileno != context.fileno() or wait.app() is not app:
+        if wait is not None:
+            wait.close()
         wait = _Wait(core, app, context.fileno())
     outer = _active[-1] if _active else None
     if outer is not None:
@@ -56,6 +58,8 @@ def hook(context: Context) -> None:
         _active.pop()
         if outer is not None:
             outer.arm(not outer.ended)
+        if _spare is not None:
+            _spare.close()
         _spare = wait
 
 
@@ -111,6 +115,15 @@ class _Wait:
 
     def arm(self, armed: bool) -> None:
         self._notifier.setEnabled(armed)
+
+    def close(self) -> None:
+        """Let Qt look at these descriptors no more: they are about to be closed.
+
+        The notifiers themselves live on until the garbage collector comes: slots make cycles.
+        """
+        for notifier in (self._notifier, self._signal_notifier):
+            if notifier is not None and self.app() is not None:
+                notifier.setEnabled(False)
 
     def _process_pending(self) -> None:
         for _ in range(_ROUNDS):
@@ -195,4 +208,6 @@ def prepare(name: str) -> None:
 def release() -> None:
     """Drop what is kept from one call to the next."""
     global _spare
+    if _spare is not None:
+        _spare.close()
     _spare = None

@@ -150,14 +150,14 @@ class JobMagics(Magics):
         __tracebackhide__ = True
         done = _all_done(jobs)
         host = self._attachment.host
+        interrupts = self._attachment.juggler.interrupts
         with self._attachment.cells.leavable.waiting_in_foreground(partial(_finish, done)):
-            if host is not None:
-                await host.wait_until_done(done)
-                return
-            loop = asyncio.get_running_loop()
-            ended = loop.create_future()
-            done.add_done_callback(partial(_finish_threadsafe, loop, ended))
-            await ended
+            try:
+                await (host.wait_until_done(done) if host is not None else _until(done))
+            except BaseException as error:
+                if interrupts.cancelled and not isinstance(error, GeneratorExit):
+                    raise KeyboardInterrupt from None  # without the way to here
+                raise
 
     # -- ending ------------------------------------------------------------------------------
 
@@ -284,6 +284,13 @@ def _all_done(jobs: list[Job]) -> Future[None]:
     for job in jobs:
         job.add_done_callback(one_less)
     return done
+
+
+async def _until(done: Future[None]) -> None:
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    done.add_done_callback(partial(_finish_threadsafe, loop, ended))
+    await ended
 
 
 def _finish(done: Future[None]) -> None:

@@ -165,6 +165,9 @@ def test_ctrl_z(spawn: Spawn, kind: str) -> None:
         terminal.wait_for_new(r"^tock\r*\n(.*\n)*tock", mark)
         terminal.ctrl(key)
         terminal.wait_for_new(r"\[3\] tock", mark)
+    interrupted = terminal.printed_since(mark)
+    assert "KeyboardInterrupt" in interrupted
+    assert "hosts.py" not in interrupted
     assert "[3]  forever()" in shown(terminal, "%jobs")
     terminal.run("%cancel 3")
     terminal.wait_for(r"^\[3\] cancelled forever\(\)$")

@@ -93,7 +93,12 @@ class JobMagics(Magics):
             return run_in_background(code.run_in_thread, name=name, process=True)
         if "thread" in options:
             return run_in_background(code.run_in_thread, name=name)
-        return run_in_background(code.run(), name=name)
+        coroutine = code.run()
+        try:
+            return run_in_background(coroutine, name=name)
+        except RuntimeError:  # no loop for it
+            coroutine.close()
+            raise
 
     # -- waiting -----------------------------------------------------------------------------
 

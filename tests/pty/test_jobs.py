@@ -368,6 +368,45 @@ def test_in_threads_and_processes(spawn: Spawn) -> None:
     leave(terminal)
 
 
+def test_under_trio(spawn: Spawn) -> None:
+    """Threads are jobs there, and are waited for by trio; coroutines of asyncio have no loop."""
+    pytest.importorskip("trio")
+    open_it = (
+        "import trio\n    async def opens(): await ipyembed.embed_async()\n    trio.run(opens)"
+    )
+    terminal = spawn(HOST.replace("OPEN", open_it))
+    terminal.prompt(1)
+    terminal.run("%bg --thread time.sleep(0.05); print('thread'); 7")
+    terminal.wait_for(r"^\[1\] thread$")
+    terminal.wait_for(r"^\[1\] done .* → 7$")
+    terminal.run("go = threading.Event(); job = run_in_background(go.wait)")
+    terminal.interrupt("await trio.sleep(60)")
+    terminal.run("threading.Timer(0.1, go.set).start()")
+    assert terminal.run("%fg").endswith("True")
+    assert "opened by a trio task" in terminal.run("%bg fails()")
+    leave(terminal)
+    assert "never awaited" not in terminal.screen_text()
+
+
+def test_the_extension(spawn: Spawn) -> None:
+    """It brings the magics, and takes all of it away."""
+    terminal = spawn.ipython()
+    terminal.prompt(1)
+    terminal.run("%load_ext ipyembed")
+    terminal.run("import asyncio, sys; out = sys.stdout")
+    terminal.run("%bg await asyncio.sleep(0.1); print('printed')")
+    terminal.wait_for(r"^\[1\] printed$")
+    terminal.wait_for(r"^\[1\] done ")
+    terminal.run("%bg asyncio.sleep(60)")
+    assert "There is 1 running job, which will go on." in terminal.run("exit")
+    terminal.run("%cancel 2")
+    terminal.run("%unload_ext ipyembed")
+    assert "not found" in terminal.run("%jobs")
+    assert terminal.run("sys.stdout is out").endswith("True")
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

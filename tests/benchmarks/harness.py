@@ -182,6 +182,9 @@ def run_all(benchmarks: Mapping[str, Measure], description: str) -> None:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     if asked.nice:
         os.nice(asked.nice)
+        own_session = Path("/proc/self/autogroup")  # see raw_terminal.keep_niceness
+        if own_session.exists():
+            own_session.write_text(str(asked.nice))
     options = Options(asked.rounds, asked.seconds, tuple(asked.only))
     is_met = [_run_one(name, benchmarks[name], options, asked.json) for name in wanted]
     sys.exit(not all(is_met))

@@ -4,7 +4,8 @@
 
 Two windows of each toolkit: the bars are for the one whose timer ticks at 60 Hz. The other one is
 also painted each time, on the same thread: a sleep that ends meanwhile is late by what is left of
-the painting, whoever turns the loops. How long that takes is shown beside it.
+the painting, whoever turns the loops. How long that takes is shown beside it, and what is the least
+that it can mean: bare asyncio, with a task that computes for as long as a frame takes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,17 @@ async def sleeper():
         samples.append(clock() - started - 0.001)
 """
 _BARE = f"{_SLEEPER}\nasyncio.run(sleeper())\n"
+_LIMIT = f"""{_SLEEPER}
+async def main():
+    global ticks
+    task = asyncio.create_task(sleeper())
+    while True:
+        await asyncio.sleep(0.016)
+        end = time.perf_counter() + {{frame}}
+        while time.perf_counter() < end: pass
+        ticks += 1
+asyncio.run(main())
+"""
 _OURS = f"""{_SLEEPER}
 async def main():
     task = asyncio.create_task(sleeper())
@@ -45,7 +57,7 @@ def measure(options: Options) -> Report:
         f"the task's own clock around each sleep, {options.rounds} windows of {options.seconds:g} "
         "s; bare: the same task under asyncio.run(), without GUI and prompt; painted: the window "
         "is also painted at each tick (frame: CPU of that thread for a frame in the toolkit's own "
-        "main loop)",
+        "main loop; limit: bare, and a task that computes for that long every 16 ms)",
     )
     names = toolkits_here(report, options.wanted(TOOLKITS))
     with Stage() as stage:
@@ -54,9 +66,11 @@ def measure(options: Options) -> Report:
         for name in names:
             programs[name] = stage.start(text(name, still(name) + _OURS), has_prompt=True)
             programs[f"{name} painted"] = stage.start(text(name, PAINTED + _OURS), has_prompt=True)
-            programs[f"{name} frame"] = stage.start(
-                text(name, f"{PAINTED}main_loop()"), has_prompt=False
-            )
+            own = stage.start(text(name, f"{PAINTED}main_loop()"), has_prompt=False)
+            programs[f"{name} frame"] = own
+            first = own.ask(options.seconds)
+            limit = _LIMIT.format(frame=first["cpu"] / max(first["ticks"], 1))
+            programs[f"{name} limit"] = stage.start(text(None, limit), has_prompt=False)
         found = take_turns(
             {name: asker(program, options.seconds) for name, program in programs.items()},
             options.rounds,
@@ -67,14 +81,17 @@ def measure(options: Options) -> Report:
                 if name not in ("bare", "no GUI"):
                     assert_ticked(found[name], options.seconds)
     # Without a GUI nothing of ours is in the loop, and paint is the toolkit's: for the record.
-    for name in ("no GUI", *names, *(f"{name} painted" for name in names)):
+    against = {"no GUI": "bare"} | dict.fromkeys(names, "bare")
+    against |= {f"{name} painted": f"{name} limit" for name in names}
+    for name, other in against.items():
         for percent, bar in _BARS.items():
-            ours, bare = (
+            ours, theirs = (
                 [percentile(answer["samples"], percent) * 1e6 for answer in found[of]]
-                for of in (name, "bare")
+                for of in (name, other)
             )
             judged = bar if name in names else None
-            report.figures.append(Figure(f"{name} p{percent}", "us", ours, bare, "bare", judged))
+            kind = other.split()[-1]
+            report.figures.append(Figure(f"{name} p{percent}", "us", ours, theirs, kind, judged))
     for name in names:
         frames = [answer["cpu"] / answer["ticks"] * 1e6 for answer in found[f"{name} frame"]]
         report.figures.append(Figure(f"{name} frame", "us", frames))

@@ -35,6 +35,18 @@ def plain(data: bytes) -> bytes:
     return _ESCAPE.sub(b"", data)
 
 
+def keep_niceness(pid: int) -> None:
+    """Give a process that leads a new session the niceness of this one.
+
+    Linux shares the CPU out among sessions first (sched(7), "The autogroup feature"), and each new
+    one has a niceness of its own, which is 0.
+    """
+    path = Path(f"/proc/{pid}/autogroup")
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    if niceness and path.exists():
+        path.write_text(str(niceness))
+
+
 class RawTerminal:
     """A program and all that it has printed: `output`."""
 
@@ -63,6 +75,7 @@ class RawTerminal:
             start_new_session=True,
         )
         os.close(slave)
+        keep_niceness(self._process.pid)
 
     @property
     def pid(self) -> int:

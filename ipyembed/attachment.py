@@ -42,6 +42,7 @@ from ipyembed.job_table import job_table
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
 from ipyembed.modes import modes_restored
+from ipyembed.output import output
 from ipyembed.pager import PRIORITY as PAGER_PRIORITY
 from ipyembed.pager import Pager
 from ipyembed.prompt_thread import Question, prompt_thread
@@ -92,6 +93,7 @@ class Attachment:
         self._undo.enter_context(self.jobs.opened())
         self._undo.enter_context(prompt_thread)
         self.juggler.interrupts.open()
+        self._undo.enter_context(output)
         self._undo.enter_context(input_calls_served())
         self._undo.enter_context(breakpoints_served())
         self._attach()
@@ -338,7 +340,8 @@ class Attachment:
     def _asking_yes_no(
         self, prompt: str, default: str | None, interrupt: str | None
     ) -> AbstractContextManager[Question[bool]]:
-        return self.terminal.asking_yes_no(self._handover(), prompt, default, interrupt)
+        policy = self.juggler.output
+        return self.terminal.asking_yes_no(policy, self._handover(), prompt, default, interrupt)
 
     @property
     def eval_thread(self) -> threading.Thread:

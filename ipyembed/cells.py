@@ -29,6 +29,7 @@ from ipyembed.hints import hint_for
 from ipyembed.interrupts import own_code
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
+from ipyembed.output import terminal_reopened
 from ipyembed.process_state import stream_attributes_preserved
 from ipyembed.tracebacks import cut_ours, without_ours
 
@@ -180,6 +181,7 @@ class Cells:
                 yield done
         finally:
             self.running = False
+            terminal_reopened()
             shell.events.trigger("post_execute")
             if not silent:
                 shell.events.trigger("post_run_cell", result)

@@ -61,8 +61,10 @@ def stepping_aside(catcher: Catcher) -> Iterator[None]:
 
 
 @contextmanager
-def terminal_lent() -> Iterator[None]:
+def terminal_lent(asks: bool = False) -> Iterator[None]:
     """For the time of the block, the terminal is the calling thread's. Blocks until it is.
+
+    `asks`: only to ask questions of ours there; the descriptors need not be the terminal itself.
 
     May be nested. Waits for another thread that has borrowed it. Where no shell is open, and on the
     prompt thread, nothing happens. A prompt that is withdrawn meanwhile, as when the host cancels
@@ -74,7 +76,7 @@ def terminal_lent() -> Iterator[None]:
     _drain()
     lent: Future[Level | None] = Future()
     try:
-        question = prompt_thread.lend(lent)
+        question = prompt_thread.lend(lent, asks)
     except NoShellOpenError:  # it has just been closed
         yield
         return

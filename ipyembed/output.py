@@ -1,49 +1,190 @@
-"""What others print while a prompt is up lands above it.
+"""What others print while a prompt is up lands above it: the policy `output`.
 
-prompt_toolkit's proxy takes the place of `sys.stdout` and `sys.stderr`. Logging handlers made
-before the shell hold the streams themselves, so they are pointed at the proxy for that time.
-What writes to the file descriptors (C code, child processes) is not caught by this.
+=======  ==========================================================================================
+``fd``   caught at the file descriptors that are the terminal (`output_pty`)
+``sys``  caught at `sys.stdout` and `sys.stderr` (`output_sys`); also what ``fd`` falls back to
+``off``  not caught
+=======  ==========================================================================================
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
-import logging
+import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from prompt_toolkit.patch_stdout import StdoutProxy
+from prompt_toolkit.application import get_app_session, run_in_terminal
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from ipyembed.lent import stepping_aside
-from ipyembed.prompt_thread import prompt_thread
+from ipyembed.output_screen import CAUGHT_LESS
+from ipyembed.output_sys import SessionText, streams_caught
 
-PATIENCE = 1.0
-"""Seconds that the prompt thread gets to write before it is done without it."""
-PAUSE_BETWEEN_WRITES = 0.02
-"""Seconds in which lines are gathered before the prompt is drawn again."""
+if TYPE_CHECKING:
+    from prompt_toolkit.application import Application
+
+    from ipyembed.output_pty import Catch, OutputPty
+
+T = TypeVar("T")
+Ask = Callable[[], Coroutine[Any, Any, T]]
+
+
+class Output:
+    """The pty that the shells of this process share; held with `with` as long as one is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # shells open and close on any thread
+        self._holders = 0
+        self._pty: OutputPty | None = None
+        self._failed = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        if self._pty is not None:
+            self._pty.forget_in_child()
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._pty = None
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._holders += 1
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            # A shell that a forked child inherited leaves without ever having entered there.
+            self._holders = max(0, self._holders - 1)
+            if self._holders == 0:
+                self._close()
+                self._failed = False
+
+    def _close(self) -> None:
+        pty, self._pty = self._pty, None
+        if pty is not None:
+            pty.close()
+            if not pty.is_forwarding:
+                atexit.unregister(pty.hand_over)
+
+    @property
+    def pty(self) -> OutputPty | None:
+        """The pty, once a prompt has needed one."""
+        return self._pty
+
+    def pty_for(self, app: Application[Any]) -> OutputPty | None:
+        """The pty for the terminal that `app` draws on; None where there can be none.
+
+        Eval thread.
+        """
+        output = app.output
+        if self._failed or not hasattr(os, "openpty") or not isinstance(output, Vt100_Output):
+            return None
+        with self._lock:
+            try:
+                terminal = output.fileno()
+                if self._pty is not None and not self._pty.is_for(terminal):
+                    self._close()
+                if self._pty is None and os.isatty(terminal):
+                    from ipyembed.output_pty import OutputPty
+
+                    self._pty = OutputPty(terminal, output.encoding() or "utf-8")
+                    atexit.register(self._pty.hand_over)
+            except (OSError, ValueError, AttributeError) as error:
+                self.give_up(str(error))
+                return None
+            if self._pty is not None and self._pty.fault:
+                self._failed = True
+                return None
+            return self._pty
+
+    def give_up(self, reason: str) -> None:
+        """Catch nothing at the descriptors any more, as long as a shell is open."""
+        if not self._failed:
+            self._failed = True
+            print(f"ipyembed: {CAUGHT_LESS}: {reason}", file=sys.stderr)
+
+
+output = Output()
+"""The process's only one."""
 
 
 @contextmanager
-def above_prompt(policy: str, context: contextvars.Context) -> Iterator[None]:
-    """Catch what is printed while a prompt is up. Runs on the eval thread, around the prompt.
+def above_prompt(
+    policy: str, app: Application[Any], context: contextvars.Context
+) -> Iterator[Callable[[Ask[T]], Ask[T]]]:
+    """Catch what is printed while a question is up. Runs on the eval thread, around the question.
 
-    `policy` is that of the trait `LoopJuggler.output`; `context` is one in which the prompt's
-    AppSession is current. The streams are replaced before the prompt is drawn and are back before
-    the cell begins, on the thread on which that happens: so no line of that thread is torn.
+    `policy` is that of the trait `LoopJuggler.output`; `app` one with the question's input and
+    output; the question is asked in `context`. Yields what makes of an `ask` for the prompt thread
+    one that catches.
     """
     if policy == "off":
-        yield
+        yield lambda ask: ask
         return
-    proxy = context.run(_Proxy, sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True)
+    pty = output.pty_for(app) if policy == "fd" else None
+    if pty is None:
+        with streams_caught(context):
+            yield lambda ask: ask
+        return
+    from ipyembed.output_pty import Catch
+
+    catch = Catch()
+    flush_streams()
     try:
-        with _streams_replaced(cast("TextIO", proxy)), stepping_aside(proxy):
-            yield
+        with stepping_aside(_Streams()):
+            yield lambda ask: lambda: _ask_catching(pty, catch, app, ask)
     finally:
-        proxy.close()
+        pty.give_back(catch)  # the prompt thread has, unless something holds it
+        flush_streams()
+
+
+async def _ask_catching(pty: OutputPty, catch: Catch, app: Application[Any], ask: Ask[T]) -> T:
+    """Ask on the prompt thread. The descriptors are led there and back by this thread alone,
+    because no handler of a signal runs on it, which could raise in the midst."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(pty.catching(catch, app, get_app_session()))
+        except OSError as error:
+            output.give_up(str(error))
+            stack.enter_context(streams_caught(contextvars.copy_context()))
+        return await ask()
+
+
+class _Streams:
+    """The `Catcher` of the policy `fd`: the pty itself steps aside on the prompt thread."""
+
+    def drain(self) -> None:
+        """See `Catcher`."""
+        flush_streams()
+
+    def let_through(self) -> None:
+        """See `Catcher`."""
+
+    def catch_again(self) -> None:
+        """See `Catcher`."""
+        flush_streams()
+
+
+async def say(line: str) -> None:
+    """Write a line of ours above the prompt that is up. Prompt thread, in its context."""
+    pty, text = output.pty, f"ipyembed: {line}\n"
+    if pty is not None and pty.is_catching:
+        pty.write(text)
+    elif not SessionText(get_app_session()).write(text):
+        await run_in_terminal(lambda: _write(text))
+
+
+def _write(text: str) -> None:
+    out = get_app_session().output
+    out.write(text)
+    out.flush()
 
 
 async def drained() -> None:
@@ -56,141 +197,23 @@ async def drained() -> None:
         await asyncio.sleep(0)
 
 
-class _Proxy(StdoutProxy):
-    """Writes above the prompt of the AppSession in which it is made.
-
-    prompt_toolkit 3.0.50 to 3.0.53: the proxy's thread has no context variables, so there
-    `run_in_terminal` looks for the prompt in the process's default session and finds none.
-    """
-
-    _context: contextvars.Context | None = None
-    _through: TextIO | None = None
-    _draining = threading.Lock()
-
-    def drain(self) -> None:
-        """See `Catcher`."""
-        self.flush()
-        with self._draining:  # two threads may want to borrow the terminal
-            self.close()
-            self.closed = False
-            self._flush_thread = self._start_write_thread()
-
-    def let_through(self) -> None:
-        """See `Catcher`."""
-        self._through = self.original_stdout
-
-    def catch_again(self) -> None:
-        """See `Catcher`."""
-        self._through = None
-
-    def write(self, data: str) -> int:
-        """Print above the prompt, or directly while the terminal is lent."""
-        stream = self._through
-        return super().write(data) if stream is None else stream.write(data)
-
-    def flush(self) -> None:
-        """See `write`."""
-        stream = self._through
-        if stream is None:
-            super().flush()
-        else:
+def flush_streams() -> None:
+    """Have Python's streams write what they hold, on this side of a switch."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
             stream.flush()
-
-    def _write_and_flush(self, loop: asyncio.AbstractEventLoop | None, text: str) -> None:
-        # No prompt yet, or no more: written from this thread, the text could come into the midst
-        # of a prompt that is just being drawn. So it is written on the thread that draws.
-        write = super()._write_and_flush
-        prompt_loop = prompt_thread.loop
-        if loop is not None or prompt_loop is None:
-            write(loop, text)
-            return
-        left = [text]  # whoever takes it out writes it
-        written = threading.Event()
-
-        def write_in_prompt_thread() -> None:
-            if left:
-                write(self._get_app_loop(), left.pop())
-            written.set()
-
-        prompt_loop.call_soon_threadsafe(write_in_prompt_thread, context=contextvars.copy_context())
-        if not written.wait(PATIENCE) and left:  # a completer of the user's holds that thread
-            write(None, left.pop())
-
-    def _start_write_thread(self) -> threading.Thread:
-        if self._context is None:
-            self._context = contextvars.copy_context()
-        thread = threading.Thread(
-            target=self._context.run,
-            args=(self._write_thread,),
-            name="ipyembed-output",
-            daemon=True,
-        )
-        thread.start()
-        return thread
+        except Exception:  # None, closed, or the user's own: he will hear of it when he prints
+            pass
 
 
-class _Replaced:
-    """A proxy in the place of the streams, and what was there."""
-
-    def __init__(self, proxy: TextIO) -> None:
-        self.proxy = proxy
-        self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
-        before = self.streams.values()
-        self.handlers = {
-            handler: handler.stream for handler in _handlers() if handler.stream in before
-        }
-        sys.stdout = sys.stderr = proxy
-        for handler in self.handlers:
-            handler.setStream(proxy)
-
-    def put_back(self, later: list[_Replaced]) -> None:
-        """`later` are those that were put in place after this one, and have found its proxy there:
-        questions of several threads do not end in the order in which they began."""
-        for name, stream in self.streams.items():
-            # Who replaced the streams meanwhile keeps his replacement; but IPython's completer puts
-            # a proxy there for a moment, on the prompt thread by policy, and may put back ours
-            # late.
-            found: Any = getattr(sys, name)
-            is_later = any(found is other.proxy for other in later)
-            if isinstance(found, StdoutProxy) and not is_later:
-                setattr(sys, name, stream)
-            for other in later:
-                if other.streams[name] is self.proxy:
-                    other.streams[name] = stream
-        for handler, stream in self.handlers.items():
-            if handler.stream is self.proxy:
-                handler.setStream(stream)
-            for other in later:
-                if other.handlers.get(handler) is self.proxy:
-                    other.handlers[handler] = stream
+def terminal_reopened() -> None:
+    """Open the descriptors that were the terminal at the last prompt and are closed now."""
+    if output.pty is not None:
+        output.pty.reopen()
 
 
-# Guards the list, which is in the order of their coming: questions are asked on any thread.
-_replacing = threading.Lock()
-_replaced: list[_Replaced] = []
-
-
-@contextmanager
-def _streams_replaced(proxy: TextIO) -> Iterator[None]:
-    with _replacing:
-        replaced = _Replaced(proxy)
-        _replaced.append(replaced)
-    try:
-        yield
-    finally:
-        with _replacing:
-            at = _replaced.index(replaced)
-            del _replaced[at]
-            replaced.put_back(_replaced[at:])
-
-
-def _handlers() -> Iterator[logging.StreamHandler[Any]]:
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    seen: set[int] = set()
-    for logger in loggers:
-        for handler in getattr(logger, "handlers", ()):  # a PlaceHolder has none
-            if isinstance(handler, logging.StreamHandler) and id(handler) not in seen:
-                seen.add(id(handler))
-                # logging.lastResort and its like look sys.stderr up themselves
-                if "stream" in handler.__dict__:
-                    yield handler
+def terminal_resized() -> None:
+    """Tell the pty; any thread, also in a signal handler."""
+    pty = output.pty
+    if pty is not None:
+        pty.resized()

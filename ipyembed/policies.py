@@ -86,9 +86,11 @@ class Policies(Configurable):
     ).tag(config=True)
 
     output = Enum(
-        ("sys", "off"),
-        "sys",
+        ("fd", "sys", "off"),
+        "fd",
         help="""What is caught and printed above the prompt while it is up.
+        'fd': whatever is written to the terminal, by C code and child processes too. Where there
+        is no pty for it, 'sys'.
         'sys': what is written to sys.stdout and sys.stderr, and by logging handlers that hold them.
         'off': nothing.""",
     ).tag(config=True)

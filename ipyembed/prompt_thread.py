@@ -203,11 +203,11 @@ class PromptThread:
         question.start(running.loop, stage, level or stage.level_of_this_thread, ask, context)
         return question
 
-    def lend(self, lent: Future[Level | None]) -> Question[None]:
+    def lend(self, lent: Future[Level | None], asks: bool = False) -> Question[None]:
         """Ask for the terminal, for the current thread. See `Stage.lend`."""
         thread = threading.current_thread()
         # On a level of its own: it waits for nobody's turn but in its own way.
-        return self.ask(lambda: self._stage.lend(thread, lent), level=Level())
+        return self.ask(lambda: self._stage.lend(thread, lent, asks), level=Level())
 
     @contextmanager
     def asking(

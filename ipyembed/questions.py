@@ -47,7 +47,7 @@ def ask_and_wait(
     the last shell has been closed.
     """
     while True:
-        with terminal_lent(), asking() as question:
+        with terminal_lent(asks=True), asking() as question:
             try:
                 return wait(question)
             except asyncio.CancelledError:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from ipyembed.output import terminal_resized
+
 
 @contextmanager
 def resize_heard(app: Any) -> Iterator[None]:
@@ -30,6 +32,7 @@ def resize_heard(app: Any) -> Iterator[None]:
         return
 
     def pass_on(signum: int, frame: FrameType | None) -> None:
+        terminal_resized()  # first: everybody else may ask for the size
         loop = app.loop
         if loop is not None:
             try:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
     from ipyembed.prompt_thread import Question
 
+borrower_asks: contextvars.ContextVar[bool] = contextvars.ContextVar("borrower_asks", default=False)
+"""Whether the terminal is lent just for a question of ours: what catches output may go on then."""
+
 SETTLING = 0.005
 """Seconds between two looks at a question that is just coming up or going away."""
 
@@ -117,8 +120,10 @@ class Stage:
                 return level
         return levels[0]
 
-    async def lend(self, thread: threading.Thread, lent: Future[Level | None]) -> None:
-        """Lend the terminal to `thread`, until its level is wanted back.
+    async def lend(
+        self, thread: threading.Thread, lent: Future[Level | None], asks: bool = False
+    ) -> None:
+        """Lend the terminal to `thread`, until its level is wanted back. `asks`: to ask there.
 
         Sets `lent` to the level, or to None if the thread has the terminal already.
         """
@@ -129,7 +134,7 @@ class Stage:
                 continue
             if (shown := top.on_screen()) is not None:
                 app, context = shown
-                aside = self._step_aside(app, top, thread, lent)
+                aside = self._step_aside(app, top, thread, lent, asks)
                 await asyncio.create_task(aside, context=context)
                 return
             if not top.turn.locked() and top.thread is not None:
@@ -156,7 +161,9 @@ class Stage:
         top: Level,
         thread: threading.Thread,
         lent: Future[Level | None],
+        asks: bool,
     ) -> None:
+        borrower_asks.set(asks)
         async with in_terminal():
             use_found_modes()
             level = Level(thread)

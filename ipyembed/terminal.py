@@ -22,7 +22,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
 from ipyembed.handover import Handover, with_ctrl_c
-from ipyembed.output import above_prompt, drained
+from ipyembed.output import above_prompt, drained, terminal_reopened
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.resize import resize_heard
 
@@ -38,13 +38,14 @@ T = TypeVar("T")
 
 def is_terminal() -> bool:
     """Whether stdin and stdout are a terminal now (a closed or replaced stream is none)."""
-    for stream in (sys.stdin, sys.stdout):
-        try:
-            if not stream.isatty():
-                return False
-        except (AttributeError, ValueError):  # None, without isatty, or closed
-            return False
-    return True
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # None, without isatty, or closed
+        return False
 
 
 class LineReader:
@@ -106,7 +107,12 @@ class Terminal:
     @property
     def is_plain(self) -> bool:
         """Whether lines are read without prompt_toolkit."""
-        return bool(self.shell.simple_prompt) or self.shell.pt_app is None or not is_terminal()
+        session = self.shell.pt_app
+        if self.shell.simple_prompt or session is None:
+            return True
+        # Not sys.stdout: a cell may have replaced it, and the prompt is still on the terminal.
+        stdout = getattr(session.app.output, "stdout", sys.stdout)
+        return not (_is_terminal(sys.stdin) and _is_terminal(stdout))
 
     @contextmanager
     def asking_cell(
@@ -120,6 +126,7 @@ class Terminal:
         the end of the input.
         """
         shell = self.shell
+        terminal_reopened()
         default = shell.rl_next_input or ""
         if default:
             shell.rl_next_input = None
@@ -158,9 +165,14 @@ class Terminal:
 
     @contextmanager
     def asking_yes_no(
-        self, handover: Handover, prompt: str, default: str | None, interrupt: str | None
+        self,
+        output: str,
+        handover: Handover,
+        prompt: str,
+        default: str | None,
+        interrupt: str | None,
     ) -> Iterator[Question[bool]]:
-        """As IPython's `ask_yes_no`, asked on the prompt thread."""
+        """As IPython's `ask_yes_no`, asked on the prompt thread. `output` is that policy."""
         session = self.shell.pt_app
         if session is None or self.is_plain:
             read = partial(_line_reader.read_line, prompt + " ")
@@ -178,7 +190,7 @@ class Terminal:
             async with handover.to_host(short.app.input, None):
                 return await _yes_or_no(read, default, interrupt)
 
-        with _asking(session.app, "sys", handover, ask) as question:
+        with _asking(session.app, output, handover, ask) as question:
             yield question
 
     @contextmanager
@@ -261,8 +273,9 @@ def _asking(
     app_session = create_app_session(app.input, app.output)
     context.run(app_session.__enter__)
     try:
-        with above_prompt(output, context), prompt_thread.asking(ask, context) as question:
-            yield question
+        with above_prompt(output, app, context) as catching:
+            with prompt_thread.asking(catching(ask), context) as question:
+                yield question
     finally:
         if handover is not None:
             handover.close()

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from types import FrameType
 
 import IPython
-from prompt_toolkit.application import run_in_terminal
 
 from ipyembed.blocking import frames
+from ipyembed.output import say
 
 LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
@@ -103,15 +103,13 @@ class Watch:
                 self._is_to_be_freed = False
                 self.interrupt_threadsafe()
             where = await self._where_in_prompt_thread()
-            await self._say(
-                f"ipyembed: the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
+            await say(
+                f"the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
                 f"{where}; the prompt stays alive, cells wait for it"
             )
             await beat.wait_back_in_prompt_thread()
             self.is_stuck = False
-            await self._say(
-                f"ipyembed: the eval thread is free again after {beat.came_back - sent:.1f} s"
-            )
+            await say(f"the eval thread is free again after {beat.came_back - sent:.1f} s")
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -137,18 +135,6 @@ class Watch:
         except RuntimeError:
             return ""
         return f", task {task.get_name()}" if task else ""
-
-    @staticmethod
-    async def _say(line: str) -> None:
-        await run_in_terminal(lambda: _write(line))
-
-
-def _write(line: str) -> None:
-    from prompt_toolkit.application import get_app_session
-
-    output = get_app_session().output
-    output.write(line + "\n")
-    output.flush()
 
 
 class _Beat:

@@ -74,8 +74,7 @@ def half_typed(terminal: Terminal, question: str) -> int:
     mark = terminal.mark()
     terminal.send("half!")
     terminal.wait_for_new("before it asks", mark)
-    printed = terminal.transcript.index(b"before it asks", mark)
-    terminal.wait_for(lambda t: STEPPED_ASIDE in t.transcript[printed:])
+    terminal.wait_for(lambda t: STEPPED_ASIDE in t.transcript[mark:])
     terminal.wait_for(lambda t: t.screen.rows[t.cursor[0]] == question)
     return mark
 

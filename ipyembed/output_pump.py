@@ -97,6 +97,7 @@ class Pump:
         self._has_failed = False
         self._turns = 0  # of the prompt loop; the stand-in compares
         self._is_torn = False  # the stand-in has written since the prompt was drawn
+        self._was_erased = False  # and there was no prompt on the screen then
         self._last_read = 0.0
         self._switch: Switch | None = None
         self._has_no_switch = not can_be_stopped(master, probe)
@@ -237,9 +238,8 @@ class Pump:
             if self._session is None or self._is_dumb:
                 self.terminal.write_bytes(data)
             else:
-                if self._is_torn and app is not None:
-                    app.renderer.reset()
-                    self._is_torn = False
+                if app is not None:
+                    self._mend(app)
                 self._above.write_text(app, data)
             del self._unwritten[:length]
             self._half_since = None
@@ -373,10 +373,12 @@ class Pump:
             self.flush()
             return
         if not self._is_torn:
+            app = self._app()
             self.terminal.write_held()
-            self.terminal.write_bytes(self._above.erase_sequence(self._app()))
+            self.terminal.write_bytes(self._above.erase_sequence(app))
             self._above.new_line()
             self._is_torn = True
+            self._was_erased = app is not None and app.renderer.last_rendered_screen is None
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._redraw_torn)
         data, self._unwritten = bytes(self._unwritten), bytearray()
@@ -385,10 +387,22 @@ class Pump:
 
     def _redraw_torn(self) -> None:
         app = self._app()
-        if self._is_torn and app is not None and not self._is_resting:
-            self._is_torn = False
-            app.renderer.reset()
-            self._above.redraw(app)
+        if app is not None and not self._is_resting:
+            with self.lock:
+                is_torn = self._mend(app)
+            if is_torn:
+                self._above.redraw(app)
+
+    def _mend(self, app: Application[Any]) -> bool:
+        """Have prompt_toolkit know what is on the screen; whether that is no prompt."""
+        if not self._is_torn:
+            return False
+        self._is_torn = False
+        if self._was_erased and app.renderer.last_rendered_screen is not None:
+            return False  # it has been drawn as a whole meanwhile
+        self.terminal.write_bytes(b"\r\x1b[J")  # changes to a prompt that was there no more
+        app.renderer.reset()
+        return True
 
     # -- endings ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ help:
 	@echo 'make demo   an async server with a live prompt, in this terminal'
 	@echo 'make test   lint, types and tests on every supported Python found'
 	@echo 'make lint   ruff and mypy only'
+	@echo 'make docs   the documents as web pages, in build/docs'
 	@echo 'make storm  Ctrl-C at random moments; STORM="--seed 7 --rounds 0" as you like'
 	@echo 'make bench  how fast, against IPython and ptpython: a table, JSON and plots'
 	@echo 'make soak   the same thing very often: what leaks?'
@@ -30,6 +31,9 @@ test:
 
 lint:
 	@$(PYTHON) -m tools.check --lint
+
+docs:
+	@$(PYTHON) -m tools.docs
 
 storm:
 	@$(PYTHON) -m tools.storm $(STORM)

@@ -60,8 +60,32 @@ def stuck(environment: dict[str, str]) -> tuple[Terminal, str]:
     return terminal, "ipyembed"
 
 
+def tutorial(environment: dict[str, str]) -> tuple[Terminal, str]:
+    """A job prints above a half-typed line."""
+    command = [sys.executable, "-m", "ipyembed", "--no-banner", "--no-confirm-exit"]
+    terminal = Terminal(command, rows=16, cols=92, env=environment, cwd=ROOT)
+    terminal.prompt(1)
+    terminal.line("import asyncio")
+    terminal.prompt(2)
+    terminal.paste(
+        "async def tick(times):\n    for i in range(times):\n"
+        '        print("tick", i + 1)\n        await asyncio.sleep(1)'
+    )
+    terminal.send("\x1b\r")
+    terminal.prompt(3)
+    terminal.line("%bg tick(5)")
+    terminal.prompt(4)
+    terminal.send("answer = 6 *")
+    terminal.wait_for(r"tick 4\nIn \[4\]: answer = 6 \*")
+    return terminal, "ipyembed"
+
+
 def main() -> None:
-    pictures: list[Callable[[dict[str, str]], tuple[Terminal, str]]] = [async_server, stuck]
+    pictures: list[Callable[[dict[str, str]], tuple[Terminal, str]]] = [
+        async_server,
+        stuck,
+        tutorial,
+    ]
     IMAGES.mkdir(exist_ok=True)
     for picture in pictures:
         # A profile of its own: your history would be suggested, and your colours shown.

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 
-from tools import package, pythons, venvs
+from tools import docs, package, pythons, venvs
 
 
 def main() -> None:
@@ -21,6 +21,8 @@ def main() -> None:
     lint(_prepare(found[0]))
     if not only_lint:
         package.check(_prepare(found[0]), found)
+        if os.environ.get("CI"):  # Sphinx is needed for nothing else; locally there is make docs
+            docs.build(found[-1])
         for python in found:
             test(_prepare(python))
 

@@ -14,25 +14,27 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTI
 def block(text: str) -> str:
     """The one that this is in."""
     (found,) = [block for block in BLOCKS if text in block]
-    return str(found)
+    return str(found).strip()
 
 
 def test_a_prompt_at_which_things_go_on(spawn: Spawn) -> None:
     terminal = spawn.module("ipyembed", "--no-banner", "--no-confirm-exit")
     modes = terminal.tty_modes()
     terminal.run(block("async def tick"))
-    terminal.run(block("%bg tick(5)"))
+    terminal.run(block("%bg tick(5)").replace("5", "2"))
     terminal.send("6 *")
     terminal.wait_for(r"^\[1\] tick 2\nIn \[3\]: 6 \*$")
+    terminal.wait_for(r"^\[1\] done tick\(2\)\nIn")
     terminal.line(" 7")
     terminal.prompt(4)
     start, wait = block("job = ").splitlines()
     terminal.run(start)
     assert terminal.run(wait).endswith("'slept'")
 
-    terminal.interrupt(block("sleep(1000)").strip())
+    terminal.interrupt(block("sleep(1000)"))
+    terminal.prompt(7)
     mark = terminal.mark()
-    terminal.line(block("tick(1000)").strip())
+    terminal.line(block("tick(1000)"))
     terminal.wait_for_new("tick 1", mark)
     terminal.ctrl("z")
     terminal.wait_for_new(r"\[3\] await tick\(1000\)", mark)
@@ -51,7 +53,7 @@ def test_in_a_program(spawn: Spawn) -> None:
     for cell in block("shop.price = 99").splitlines():
         terminal.run(cell)
     terminal.wait_for("^shop: sold one for 99\nIn")
-    assert terminal.run(block("work.done").strip()).endswith("False")
+    assert terminal.run(block("work.done")).endswith("False")
     terminal.line("exit")
     assert terminal.wait_exit() == 0
     terminal.wait_for(r"^closed, having sold \d+$")
@@ -67,14 +69,12 @@ def test_at_a_place_that_you_want_to_look_at(spawn: Spawn) -> None:
 
 def test_when_it_hangs(spawn: Spawn) -> None:
     terminal = spawn.module("ipyembed", "--no-banner", "--no-confirm-exit")
-    *define, start = re.split(r"\n\n(?=\S)", block("async def spin").strip())
-    terminal.run("\n\n".join(define))
-    terminal.line(start)
-    terminal.prompt(3)
+    terminal.run(block("async def spin"))
+    terminal.run(block("%bg spin()"))
     terminal.send("2 *")
     terminal.wait_for("has been stuck")
     terminal.ctrl("c")
-    terminal.wait_for("^KeyboardInterrupt$")
+    terminal.wait_for(r"^\[1\] failed spin\(\): .*KeyboardInterrupt")
     terminal.line(" 21")
     terminal.wait_for("^Out.*42$")
     terminal.prompt(4)

@@ -15,13 +15,13 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.terminal.embed import InteractiveShellEmbed
-from IPython.terminal.ipapp import load_default_config
 from traitlets.config import Config
 
 from ipyembed.filter_memory import combinations_forgotten
 from ipyembed.juggler import LoopJuggler
 from ipyembed.namespaces import Caller
 from ipyembed.process_state import hooks_preserved
+from ipyembed.profile_config import load_config
 from ipyembed.shell import ThreadedInteractiveShellEmbed, location_of
 from ipyembed.slot import slot
 from ipyembed.surroundings import all_aside
@@ -145,7 +145,7 @@ def _settings(kwargs: dict[str, Any]) -> dict[str, Any]:
     """The constructor's arguments: the user's configuration, with `kwargs` put in."""
     settings = dict(kwargs)
     given = settings.pop("config", None)
-    config = load_default_config() if given is None else copy.deepcopy(Config(given))
+    config = load_config() if given is None else copy.deepcopy(Config(given))
     using = settings.pop("using", None)
     if using is not None:
         config.TerminalInteractiveShell.loop_runner = using

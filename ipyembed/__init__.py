@@ -59,9 +59,11 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``surroundings``       what has to step aside while a shell is open
 ``pytest_plugin``      pytest's capturing does so
 ``config_magic``       ``%config`` for shells whose class is derived from IPython's
+``engine``             attach from another process: `serve()`, ``ipyembed attach``
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``slot``               one shell at a time owns the terminal
+``profile_config``     the user's profile, read without touching the host's logging
 ``process_state``      what a shell must leave as it found it
 =====================  ===========================================================================
 
@@ -77,6 +79,7 @@ TYPE_CHECKING = False  # type checkers know the name; importing `typing` would c
 if TYPE_CHECKING:
     from ipyembed.breakpoints import set_trace
     from ipyembed.embedding import embed, embed_async
+    from ipyembed.engine.serving import serve
     from ipyembed.extension import load_ipython_extension, unload_ipython_extension
     from ipyembed.foreground import run_in_foreground
     from ipyembed.job import Job
@@ -96,6 +99,7 @@ _HOME = {
     "juggler_state": "ipyembed.state",
     "run_in_background": "ipyembed.jobs",
     "run_in_foreground": "ipyembed.foreground",
+    "serve": "ipyembed.engine.serving",
     "set_trace": "ipyembed.breakpoints",
     "ThreadedInteractiveShell": "ipyembed.shell",
     "ThreadedInteractiveShellEmbed": "ipyembed.shell",
@@ -114,6 +118,7 @@ __all__ = [
     "load_ipython_extension",
     "run_in_background",
     "run_in_foreground",
+    "serve",
     "set_trace",
     "unload_ipython_extension",
 ]

@@ -115,18 +115,22 @@ class Cells:
 
     # -- one cell, awaited -------------------------------------------------------------------
 
-    async def run_awaited(self, raw_cell: str, host: Host) -> ExecutionResult:
+    async def run_awaited(
+        self, raw_cell: str, host: Host, store_history: bool = True, silent: bool = False
+    ) -> ExecutionResult:
         """The same in the task of an awaitable embed. Raises `host.cancellation` if cancelled."""
         around = open_cell.get()
         open_cell.set(self)
         try:
             with (
-                self._running(silent=False) as done,
+                self._running(silent) as done,
                 self._juggler.interrupts.armed(),
                 suspend_key.armed(self.leavable.leave_threadsafe),
             ):
                 try:
-                    coroutine, awaits = self._coroutine(raw_cell, store_history=True)
+                    coroutine, awaits = self._coroutine(
+                        raw_cell, store_history=store_history, silent=silent
+                    )
                     kind = InCallersTask if awaits and host.loop is not None else None
                     relay = routing.Relay(routing.current_route())
                     with routing.to(relay), self.leavable.by(kind, relay):

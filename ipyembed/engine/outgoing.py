@@ -1,0 +1,163 @@
+"""What waits to be sent to clients, and how much may wait.
+
+Any thread puts in, the network thread takes out. Text that is written piece by piece to one stream
+of one cell is joined while it waits, so a cell that prints a million lines makes few messages.
+
+What is too much: more than `MOST_WAITING` characters of output. Then whoever prints waits until the
+network thread has caught up, which is what a terminal does to a program that prints too fast. If
+it does not catch up within `PATIENCE` seconds, the text is dropped, and the client is told how
+much: a client that stops reading must not stop a cell for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_WAITING = 4_000_000
+"""Characters of output that may wait to be sent."""
+LONGEST_PIECE = 32_000
+"""Characters of output in one message."""
+PATIENCE = 2.0
+"""Seconds that code which prints waits for the network thread."""
+
+
+@dataclass
+class Message:
+    """One message to be sent."""
+
+    channel: str
+    """``shell``, ``control``, ``stdin`` or ``iopub``."""
+    kind: str
+    """Its type, in Jupyter's words."""
+    content: dict[str, Any]
+    parent: dict[str, Any]
+    """The header of the request that it answers; empty: none."""
+    identities: list[bytes] = field(default_factory=list)
+    """Whom it is for; on ``iopub``, everybody hears it."""
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass
+class _Text:
+    """Output that waits."""
+
+    name: str
+    parent: dict[str, Any]
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+
+
+class Outgoing:
+    """A queue with one reader. `wake()` tells the reader that there is something new."""
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        # One lock for the queue and its size; whoever prints waits on it for room. Reentrant,
+        # because a finalizer of the user's may print while this thread is in here.
+        self._changed = threading.Condition(threading.RLock())
+        self._queue: deque[Message | _Text] = deque()
+        self._waiting = 0
+        self._is_urgent = False
+        self._is_closed = False
+        self._has_given_up = False
+        self._wake = wake
+        self._pid = os.getpid()
+        self.dropped_characters = 0
+
+    def put(self, message: Message) -> None:
+        """Send `message` soon, after what was put in before."""
+        with self._changed:
+            if self._is_closed:
+                return
+            self._queue.append(message)
+            ring = not self._is_urgent
+            self._is_urgent = True
+        if ring:
+            self._wake()
+
+    def put_text(self, name: str, text: str, parent: dict[str, Any]) -> None:
+        """Send `text`, written to the stream `name` by the cell whose request is `parent`."""
+        if os.getpid() != self._pid:  # a forked child's output is not the client's
+            return
+        while text:
+            piece, text = text[:LONGEST_PIECE], text[LONGEST_PIECE:]
+            if not self._put_piece(name, piece, parent):
+                return
+
+    def _put_piece(self, name: str, piece: str, parent: dict[str, Any]) -> bool:
+        with self._changed:
+            if not self._wait_for_room():
+                self.dropped_characters += len(piece)
+                return False
+            was_empty = not self._queue
+            last = self._queue[-1] if self._queue else None
+            if (
+                not isinstance(last, _Text)
+                or last.name != name
+                or last.parent is not parent
+                or last.size >= LONGEST_PIECE
+            ):
+                last = _Text(name, parent)
+                self._queue.append(last)
+            last.pieces.append(piece)
+            last.size += len(piece)
+            self._waiting += len(piece)
+        if was_empty:
+            self._wake()
+        return True
+
+    def _wait_for_room(self) -> bool:
+        deadline = 0.0
+        while self._waiting >= MOST_WAITING and not self._is_closed:
+            deadline = deadline or time.monotonic() + PATIENCE
+            left = deadline - time.monotonic()
+            if left <= 0 or self._has_given_up:
+                self._has_given_up = True
+                return False
+            self._changed.wait(left)
+        self._has_given_up = False
+        return not self._is_closed
+
+    # -- the reader's ------------------------------------------------------------------------
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether something other than output waits."""
+        return self._is_urgent
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def first(self) -> Message | None:
+        """What is to be sent next; it stays in the queue until `sent()`."""
+        with self._changed:
+            if not self._queue:
+                self._is_urgent = False
+                return None
+            first = self._queue[0]
+            if isinstance(first, Message):
+                return first
+            message = Message(
+                "iopub", "stream", {"name": first.name, "text": "".join(first.pieces)}, first.parent
+            )
+            # No more is joined to it: it may be sent in part of a second.
+            self._queue[0] = message
+            self._waiting -= first.size
+            self._changed.notify_all()
+            return message
+
+    def sent(self) -> None:
+        """The first message is sent, or given up."""
+        with self._changed:
+            self._queue.popleft()
+
+    def close(self) -> None:
+        """Take nothing any more; nobody waits any more."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()

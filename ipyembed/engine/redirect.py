@@ -1,0 +1,240 @@
+"""While a client's cell runs, what belongs to a front end is that client's.
+
+================================  ==================================================================
+of the shell                      goes to the client as
+================================  ==================================================================
+results (`displayhook`)           ``execute_result``
+`display()` (`display_pub`)       ``display_data``, ``update_display_data``, ``clear_output``
+errors (`_showtraceback`)         ``error``
+the pager, `exit`, `%load`        payloads of the ``execute_reply``
+`!command`                        ``stream``, for the command's output is read through a pipe
+`input()`, `getpass()`            ``input_request``
+`sys.stdout`, `sys.stderr`        ``stream``, also of tasks and threads that the cell starts
+================================  ==================================================================
+
+All of it is put on the shell's instance and taken away again, so that one shell can serve its own
+terminal and clients in turn. `input` and `getpass` are the process's: while a cell awaits, the
+host's code may call them as well, and is told by its context.
+"""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import getpass
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.hooks import CommandChainDispatcher
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.payloadpage import page
+
+from ipyembed import routing
+from ipyembed.engine.command import run_command
+from ipyembed.engine.engine_shell import singleton
+from ipyembed.engine.network import Network, Request
+from ipyembed.engine.outgoing import Message
+
+_MISSING: Any = object()
+
+current_request: ContextVar[ClientOutput | None] = ContextVar("ipyembed_client", default=None)
+"""The client's cell that the code which looks belongs to."""
+
+
+class ClientOutput:
+    """What one cell of a client's writes, also after its end: a `routing.Sink`."""
+
+    def __init__(
+        self, network: Network, request: Request, ask: Callable[[ClientOutput, str, bool], str]
+    ) -> None:
+        self.network = network
+        self.request = request
+        self.ask = ask
+
+    def write(self, stream_name: str, text: str) -> None:
+        """See `routing.Sink`."""
+        if text:
+            self.network.outgoing.put_text(stream_name, text, self.request.header)
+
+    def publish(self, kind: str, content: dict[str, Any]) -> None:
+        """Send a message that all clients hear, as an answer to the cell's request."""
+        self.network.send(Message("iopub", kind, jsonable(content), self.request.header))
+
+
+class _Publisher(DisplayPublisher):
+    """`display()` to a client."""
+
+    def __init__(self, shell: InteractiveShell, output: ClientOutput) -> None:
+        super().__init__()
+        self._output = output
+        self._shell = shell
+
+    def publish(
+        self,
+        data: Any,
+        metadata: Any = None,
+        *args: Any,
+        transient: Any = None,
+        update: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """See `DisplayPublisher`."""
+        self._validate_data(data, metadata)
+        content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
+        self._output.publish("update_display_data" if update else "display_data", content)
+
+    def clear_output(self, wait: bool = False) -> None:
+        """See `DisplayPublisher`."""
+        self._output.publish("clear_output", {"wait": wait})
+
+
+@contextmanager
+def redirected(shell: InteractiveShell, output: ClientOutput) -> Iterator[None]:
+    """For the time of the block, `shell` and the current context are the client's. Eval thread."""
+    with ExitStack() as stack:
+        _route(output, stack)
+        stack.enter_context(singleton(shell))
+        stack.enter_context(routing.to(output))
+        token = current_request.set(output)
+        stack.callback(_reset, current_request, token)
+        _replace_display(shell, output, stack)
+        _replace_errors(shell, output, stack)
+        _replace_payloads(shell, stack)
+        _set(shell, "system", partial(run_command, shell), stack)
+        stack.enter_context(_input_asked_at_clients())
+        yield
+
+
+def _route(output: ClientOutput, stack: ExitStack) -> None:
+    """Route the streams as long as anybody may write to `output`: the cell, or what it started.
+
+    Those hold it in their contexts. When the last has gone, so has it, on whatever thread; the
+    network thread then stops routing.
+    """
+    routed = ExitStack()
+    routed.enter_context(routing.routed())
+    weakref.finalize(output, output.network.call_soon_threadsafe, routed.close).atexit = False
+
+
+def _replace_display(shell: InteractiveShell, output: ClientOutput, stack: ExitStack) -> None:
+    _set(shell, "display_pub", _Publisher(shell, output), stack)
+    formatter: Any = shell.display_formatter
+    _set(formatter, "active_types", formatter.format_types, stack)
+    hook: Any = shell.displayhook
+
+    def write_format_data(format_dict: dict[str, Any], md_dict: Any = None) -> None:
+        content = {
+            "execution_count": hook.prompt_count,
+            "data": format_dict,
+            "metadata": md_dict or {},
+        }
+        output.publish("execute_result", content)
+
+    _set(hook, "write_output_prompt", _nothing, stack)
+    _set(hook, "write_format_data", write_format_data, stack)
+    _set(hook, "finish_displayhook", _nothing, stack)
+
+
+def _replace_errors(shell: InteractiveShell, output: ClientOutput, stack: ExitStack) -> None:
+    def show(etype: Any, evalue: Any, stb: list[str]) -> None:
+        error = {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
+        shell._last_traceback = stb  # type: ignore[attr-defined]
+        output.publish("error", error)
+
+    # IPython 9.0 to 9.18: private, but it is what ipykernel's shell overrides, too.
+    _set(shell, "_showtraceback", show, stack)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # the user's own __str__
+        return f"<str() of it failed: {type(error).__name__}>"
+
+
+def _replace_payloads(shell: InteractiveShell, stack: ExitStack) -> None:
+    manager: Any = shell.payload_manager
+    manager.clear_payload()
+    stack.callback(manager.clear_payload)
+
+    def ask_exit() -> None:
+        manager.write_payload({"source": "ask_exit", "keepkernel": True})
+
+    def set_next_input(s: str, replace: bool = False) -> None:
+        manager.write_payload({"source": "set_next_input", "text": s, "replace": replace})
+
+    _set(shell, "ask_exit", ask_exit, stack)
+    _set(shell, "set_next_input", set_next_input, stack)
+    pager = CommandChainDispatcher()
+    pager.add(lambda data, start=0, *args, **kwargs: page(data, start), 0)
+    _set(shell.hooks, "show_in_pager", pager, stack)
+
+
+@contextmanager
+def _input_asked_at_clients() -> Iterator[None]:
+    host_input, host_getpass = builtins.input, getpass.getpass
+
+    def ask(prompt: object = "", /) -> str:
+        output = current_request.get()
+        return host_input(prompt) if output is None else output.ask(output, str(prompt), False)
+
+    def ask_password(prompt: str = "Password: ", *args: Any, **kwargs: Any) -> str:
+        output = current_request.get()
+        if output is None:
+            return host_getpass(prompt, *args, **kwargs)
+        return output.ask(output, prompt, True)
+
+    builtins.input, getpass.getpass = ask, ask_password
+    try:
+        yield
+    finally:
+        if builtins.input is ask:
+            builtins.input = host_input
+        if getpass.getpass is ask_password:
+            getpass.getpass = host_getpass
+
+
+def _set(target: Any, name: str, value: Any, stack: ExitStack) -> None:
+    """Set an attribute of an instance until the end of `stack`."""
+    is_trait = hasattr(target, "has_trait") and target.has_trait(name)
+    before = getattr(target, name) if is_trait else vars(target).get(name, _MISSING)
+    setattr(target, name, value)
+
+    def put_back() -> None:
+        if before is not _MISSING:
+            setattr(target, name, before)
+        elif vars(target).get(name, _MISSING) is value:
+            delattr(target, name)
+
+    stack.callback(put_back)
+
+
+def _reset(variable: ContextVar[Any], token: Any) -> None:
+    try:
+        variable.reset(token)
+    except ValueError:  # the loop has changed the task's context (QtAsyncio)
+        variable.set(None)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+def jsonable(value: Any) -> Any:
+    """`value` with nothing in it that JSON has not: bytes as base64, the rest as text."""
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else repr(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(item) for item in value]
+    return _text(value)

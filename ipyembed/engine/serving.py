@@ -1,0 +1,354 @@
+"""`serve()`: open an engine in this process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from traitlets.config import Config
+
+from ipyembed.cells import Cells
+from ipyembed.engine.answers import ANSWERS
+from ipyembed.engine.directory import EngineFiles
+from ipyembed.engine.engine_shell import EngineShell, make_shell, singleton
+from ipyembed.engine.executing import execute
+from ipyembed.engine.interrupting import EngineInterrupts
+from ipyembed.engine.network import Network, Request
+from ipyembed.engine.places import Place, choose
+from ipyembed.engine.questions import Questions
+from ipyembed.engine.redirect import ClientOutput
+from ipyembed.engine.requests import Requests, Running
+from ipyembed.juggler import LoopJuggler
+from ipyembed.namespaces import Caller
+from ipyembed.watchdog import describe_frame
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    name: str | None = None,
+    namespace: MutableMapping[str, Any] | None = None,
+    *,
+    cells: str = "auto",
+    transport: str | None = None,
+    ip: str = "127.0.0.1",
+    completion_timeout: float | None = None,
+    config: Config | None = None,
+) -> Engine:
+    """Open an engine in this process, for `ipyembed attach` and any Jupyter front end.
+
+    Returns at once. Cells run on the eval thread: in the asyncio or trio loop that runs the caller;
+    else, where a toolkit is alive on the calling thread, there; else on a thread of the engine's
+    own. While a terminal shell is open on that thread, in that shell. They see and change the
+    caller's module, or `namespace`. Nothing in the process is changed but while a client's cell
+    runs, or what it has started prints.
+
+    Parameters
+    ----------
+    name
+        What clients call it; the program's name by default. Letters, digits, ``_``, ``.``, ``-``.
+    namespace
+        The names that cells see and assign, with the caller's module behind them.
+    cells
+        ``auto``, or where cells run: ``loop``, ``gui`` or ``thread``.
+    transport
+        ``ipc``: sockets in a directory of the user's; ``tcp``: ports of `ip`, with a warning if
+        that is not this machine alone.
+    completion_timeout
+        Seconds after which a completion or inspection that has not come is answered "not now";
+        that of `LoopJuggler` by default.
+    config
+        Configuration of the shell, instead of the user's profile.
+
+    Raises
+    ------
+    ImportError
+        The extra ``ipyembed[engine]`` is not installed.
+    RuntimeError
+        `cells` asks for what is not there.
+    PermissionError
+        The runtime directory is not the user's alone.
+    ValueError
+        `name`, `cells` or `transport` is none.
+    """
+    frame = sys._getframe(1)
+    caller = Caller(local_ns=frame.f_globals if namespace is None else namespace)
+    caller = caller.completed_from(frame)
+    if cells not in ("auto", "loop", "gui", "thread"):
+        raise ValueError(f"cells is 'auto', 'loop', 'gui' or 'thread', not {cells!r}")
+    address = _address(transport, ip)
+    files = EngineFiles(name)
+    try:
+        place = choose(cells)
+    except BaseException:
+        files.remove()
+        raise
+    return Engine(
+        files=files,
+        caller=caller,
+        place=place,
+        address=address,
+        completion_timeout=completion_timeout,
+        config=config,
+    )
+
+
+def _address(transport: str | None, ip: str) -> tuple[str, str]:
+    import socket
+
+    import zmq
+
+    if transport is None:
+        transport = "ipc" if hasattr(socket, "AF_UNIX") and zmq.has("ipc") else "tcp"
+    if transport not in ("ipc", "tcp"):
+        raise ValueError(f"transport is 'ipc' or 'tcp', not {transport!r}")
+    if transport == "tcp" and ip not in _LOOPBACK:
+        warnings.warn(
+            f"the engine listens on {ip}: whoever can reach it can read what it sends, and the "
+            "messages are signed but not encrypted; use ipc or 127.0.0.1, and ssh to get there",
+            stacklevel=3,
+        )
+    return transport, ip
+
+
+class Engine:
+    """An open engine, from construction until `close()`. Also a context manager, sync and async.
+
+    Made by `serve()`. Its methods may be called on any thread.
+
+    ==========  =====================================  ==============================
+    state       what is there                          left by
+    ==========  =====================================  ==============================
+    open        threads, sockets, files                `close()`, a client's shutdown
+    used        also a shell, from the first request   likewise
+    closed      nothing
+    ==========  =====================================  ==============================
+    """
+
+    def __init__(
+        self,
+        files: EngineFiles,
+        caller: Caller,
+        place: Place,
+        address: tuple[str, str],
+        completion_timeout: float | None,
+        config: Config | None,
+    ) -> None:
+        self._files = files
+        self._caller = caller
+        self._place = place
+        self._config = config
+        self.completion_timeout = (
+            completion_timeout
+            if completion_timeout is not None
+            else LoopJuggler.completion_timeout.default_value
+        )
+        """Seconds."""
+        self._pid = os.getpid()
+        # Guards the change from open to closed: by the host, a client, or the interpreter's exit.
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._shell: EngineShell | None = None
+        self._cells: Cells | None = None
+        self._dispose: Callable[[], None] | None = None
+        self._is_running_cell = False
+        self._requests = Requests(self)
+        transport, ip = address
+        try:
+            path = files.socket_path if transport == "ipc" else ip
+            self._network = Network(transport, path, self._requests)
+            self._questions = Questions(self._network)
+            self._requests.network = self._network
+            self._requests.questions = self._questions
+            self._network.start()
+            files.write(self._network.info)
+        except BaseException:
+            files.remove()
+            place.close()
+            raise
+        atexit.register(self.close)
+
+    # -- the host's ----------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What clients call it."""
+        return self._files.name
+
+    @property
+    def connection_file(self) -> Path:
+        """What a front end on this machine needs: its path may be given to any Jupyter client."""
+        return self._files.connection_file
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients can attach."""
+        return not self._is_closed
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many messages were not taken: unsigned, replayed, malformed, refused."""
+        return dict(self._network.dropped)
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open else "closed"
+        return (
+            f"<Engine {self.name!r} (pid {self._pid}), {state}, cells in {self._place.kind}, "
+            f"{self.connection_file}>"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the engine: clients are told, its threads, sockets and files are gone.
+
+        A cell that awaits is cancelled. Closing again does nothing; in a forked child, neither.
+        """
+        with self._lock:
+            if self._is_closed or os.getpid() != self._pid:
+                return
+            self._is_closed = True
+        atexit.unregister(self.close)
+        self._files.remove()
+        self._questions.close()
+        running = self._requests.running
+        if running is not None and running.interrupt is not None:
+            running.interrupt()
+        self._requests.close()
+        self._network.stop()
+        self._release()
+        self._place.close()
+
+    def _release(self) -> None:
+        """Dispose of the shell, on its thread, and not under a cell that is still running."""
+        if self._dispose is None or self._is_running_cell:
+            return
+        thread = self._place.thread
+        if thread is threading.current_thread() or not thread.is_alive():
+            self._dispose_now()
+            return
+        done = threading.Event()
+
+        def dispose() -> None:
+            self._dispose_now()
+            done.set()
+
+        try:
+            self._place.call_soon_threadsafe(dispose)
+        except RuntimeError:
+            self._dispose_now()
+        else:
+            done.wait(1.0)
+
+    def _dispose_now(self) -> None:
+        dispose, self._dispose = self._dispose, None
+        self._shell = self._cells = None
+        if dispose is not None:
+            dispose()
+
+    # -- what clients ask for; called on the network thread -------------------------------------
+
+    def begin(self, running: Running) -> None:
+        """See `requests.EvalThread`."""
+        self._place.call_soon_threadsafe(lambda: self._begin_in_eval_thread(running))
+
+    def answer(self, request: Request) -> Future[dict[str, Any]]:
+        """See `requests.EvalThread`."""
+        answer: Future[dict[str, Any]] = Future()
+
+        def call() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                shell, _ = self._shell_and_cells()
+                with singleton(shell):
+                    content = ANSWERS[request.kind](shell, request.content)
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(content)
+
+        self._place.call_soon_threadsafe(call)
+        return answer
+
+    def where(self) -> str:
+        """See `requests.EvalThread`."""
+        return describe_frame(sys._current_frames().get(self._place.thread.ident or 0))
+
+    def ask_to_close(self) -> None:
+        """See `requests.EvalThread`."""
+        threading.Thread(target=self.close, name="ipyembed-close", daemon=True).start()
+
+    # -- the eval thread -----------------------------------------------------------------------
+
+    def _shell_and_cells(self) -> tuple[EngineShell, Cells]:
+        if self._shell is None or self._cells is None:
+            if self._is_closed:
+                raise RuntimeError("the engine is closed")
+            shell, self._dispose = make_shell(self._caller, self._config)
+            interrupts = EngineInterrupts(shell, self._place.call_soon_threadsafe)
+            juggler = LoopJuggler(interrupts=interrupts, parent=shell)
+            self._cells = Cells(shell, juggler)  # type: ignore[arg-type]  # needs no terminal
+            shell.showtraceback = self._cells.showtraceback  # type: ignore[method-assign]
+            self._shell = shell
+        return self._shell, self._cells
+
+    def _begin_in_eval_thread(self, running: Running) -> None:
+        try:
+            self._place.start(lambda: self._run(running))
+        except BaseException as error:
+            self._end(running, error)
+
+    async def _run(self, running: Running) -> None:
+        output = ClientOutput(self._network, running.request, self._questions.ask)
+        self._is_running_cell = True
+        try:
+            shell, cells = self._shell_and_cells()
+            interrupts: Any = cells._juggler.interrupts
+            running.interrupt = interrupts.request_threadsafe
+            running.interrupt_again = interrupts.repeat_threadsafe
+            self._requests.cell_began(running)
+            reply = await execute(cells, shell, output)
+        except BaseException as error:
+            self._end(running, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._requests.cell_ended(running, reply)
+        finally:
+            self._is_running_cell = False
+            if self._is_closed:
+                self._dispose_now()
+
+    def _end(self, running: Running, error: BaseException) -> None:
+        text = str(error) or "the host has cancelled it"
+        reply = {"status": "error", "ename": type(error).__name__, "evalue": text, "traceback": []}
+        self._requests.cell_ended(running, reply)

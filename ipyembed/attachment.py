@@ -207,6 +207,10 @@ class Attachment:
         self.cells.leavable.outlive()
         self._undo.close()
 
+    def at_detach(self, function: Callable[[], object]) -> None:
+        """Have `function` called when the shell is detached; on the eval thread."""
+        self._undo.callback(function)
+
     # -- in place of the shell's own ---------------------------------------------------------
 
     def prompt_for_code(self) -> str:

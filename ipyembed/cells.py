@@ -17,6 +17,7 @@ import contextvars
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,8 @@ class Cells:
         juggler.interrupts.leave_cell_threadsafe = self.leavable.leave_threadsafe
         self.running = False
         """Whether a cell is running or awaiting now."""
+        self._lent: Future[None] | None = None
+        self._waits_for_client = False
 
     # -- one cell, blocking ------------------------------------------------------------------
 
@@ -70,6 +73,23 @@ class Cells:
         if self.running:  # a cell that runs a cell
             result: ExecutionResult = self._run_nested(raw_cell, store_history, silent, **kwargs)
             return result
+        if self._lent is not None:
+            self._wait_for_client()
+        return self._run_armed(raw_cell, store_history, silent, **kwargs)
+
+    def run_for_client(
+        self, raw_cell: str, store_history: bool = False, silent: bool = False, **kwargs: Any
+    ) -> ExecutionResult:
+        """The same for a client of an engine, to whom the shell is lent, in the current context."""
+        kept, self._context = self._context, contextvars.copy_context()
+        try:
+            return self._run_armed(raw_cell, store_history, silent, **kwargs)
+        finally:
+            self._context = kept
+
+    def _run_armed(
+        self, raw_cell: str, store_history: bool, silent: bool, **kwargs: Any
+    ) -> ExecutionResult:
         with (
             self._running(silent) as done,
             self._juggler.interrupts.armed(),
@@ -119,6 +139,8 @@ class Cells:
         self, raw_cell: str, host: Host, store_history: bool = True, silent: bool = False
     ) -> ExecutionResult:
         """The same in the task of an awaitable embed. Raises `host.cancellation` if cancelled."""
+        if self._lent is not None:
+            await self._wait_for_client_awaiting(host)
         around = open_cell.get()
         open_cell.set(self)
         try:
@@ -144,6 +166,49 @@ class Cells:
             open_cell.set(around)  # not reset(): QtAsyncio may have changed the context
         await host.raise_if_cancelled()
         return result
+
+    # -- shared with clients of an engine ------------------------------------------------------
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a cell of the terminal's runs or waits: a client's comes after it."""
+        return self.running or self._waits_for_client
+
+    @contextmanager
+    def lent_to_client(self) -> Iterator[None]:
+        """While a client's cell has the shell, cells of the terminal's wait."""
+        lent = self._lent = Future()
+        try:
+            yield
+        finally:
+            self._lent = None
+            lent.set_result(None)
+
+    def _wait_for_client(self) -> None:
+        """Raises KeyboardInterrupt at Ctrl-C; the client's cell goes on."""
+        with self._juggler.interrupts.armed(), self._waiting_for_client() as lent:
+            try:
+                self._juggler.run_coroutine(_until_done(lent))
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
+
+    async def _wait_for_client_awaiting(self, host: Host) -> None:
+        with self._juggler.interrupts.armed(), self._waiting_for_client() as lent:
+            try:
+                await host.run_cell(_wait(host, lent), self._juggler.interrupts)
+            except host.cancellation:
+                if host.is_being_cancelled:
+                    raise
+                raise KeyboardInterrupt from None
+
+    @contextmanager
+    def _waiting_for_client(self) -> Iterator[Future[None]]:
+        assert self._lent is not None
+        self._waits_for_client = True
+        try:
+            yield self._lent
+        finally:
+            self._waits_for_client = False
 
     # -- both --------------------------------------------------------------------------------
 
@@ -244,6 +309,20 @@ class Cells:
         if isinstance(error, BaseExceptionGroup):  # from a nursery
             return _is_all(error, KeyboardInterrupt)
         return isinstance(error, asyncio.CancelledError)
+
+
+def _say_that_it_waits() -> None:
+    print("ipyembed: a client's cell is running, this one comes after it (Ctrl-C: it does not)")
+
+
+async def _until_done(future: Future[None]) -> None:
+    _say_that_it_waits()
+    await asyncio.shield(asyncio.wrap_future(future))
+
+
+async def _wait(host: Host, future: Future[None]) -> None:
+    _say_that_it_waits()
+    await host.wait_until_done(future)
 
 
 def _is_all(error: BaseException | None, kind: type[BaseException]) -> bool:

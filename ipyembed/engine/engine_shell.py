@@ -40,6 +40,9 @@ class EngineShell(InteractiveShell):
         """See `InteractiveShell` (9.1 and later, private): it would keep all output in memory."""
         yield
 
+    def ask_exit(self) -> None:
+        """Named by IPython's ``exit``; what it does is the client's."""
+
     def enable_gui(self, gui: str | None = None) -> None:
         """See `InteractiveShell`. The host turns its loops by itself."""
 

@@ -87,7 +87,7 @@ class EngineInterrupts(CellInterrupts):
                 self._is_requested = False
                 _raise_in_thread(self._ident, KeyboardInterrupt)
                 return
-        self._call_soon_threadsafe(self._cancel_what_it_awaits)
+        self._call_soon_threadsafe(self._cancel_if_requested)
 
     def repeat_threadsafe(self) -> bool:
         """Send the signal again, if a request has not been met yet; whether that is so."""
@@ -108,10 +108,15 @@ class EngineInterrupts(CellInterrupts):
             self._is_requested = False
             raise KeyboardInterrupt
 
-    def _cancel_what_it_awaits(self) -> None:
+    def _cancel_if_requested(self) -> None:
         """On the eval thread, called by its loop."""
-        if self._is_requested and self._cancel is not None:
+        if self._is_requested:
             self._is_requested = False
+            self.cancel_what_it_awaits()
+
+    def cancel_what_it_awaits(self) -> None:
+        """Cancel now. On the eval thread, and not by the cell itself."""
+        if self._cancel is not None:
             self.cancelled = True
             self._cancel()
 

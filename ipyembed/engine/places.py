@@ -17,13 +17,24 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ipyembed.hosts import _trio_is_current
-from ipyembed.loop_thread import LoopThread
+from ipyembed.loop_thread import LoopThread, close_loop
+
+_IMPORTED_BY_TOOLKITS = {
+    "PyQt5.QtCore",
+    "PyQt6.QtCore",
+    "PySide2.QtCore",
+    "PySide6.QtCore",
+    "gi.repository.GLib",
+    "tkinter",
+    "wx",
+}
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -42,9 +53,16 @@ class Place(ABC):
         Raises RuntimeError when there is no such thread any more.
         """
 
+    def start_threadsafe(self, work: Work) -> None:
+        """Have the coroutine that `work()` makes, which must not raise, awaited there.
+
+        Raises RuntimeError as `call_soon_threadsafe`.
+        """
+        self.call_soon_threadsafe(lambda: self._start(work))
+
     @abstractmethod
-    def start(self, work: Work) -> None:
-        """Have the coroutine that `work()` makes, which must not raise, awaited. Eval thread."""
+    def _start(self, work: Work) -> None:
+        """The same on the eval thread."""
 
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """End what the place has started."""
@@ -65,7 +83,7 @@ class LoopPlace(Place):
         """See `Place`."""
         self.loop.call_soon_threadsafe(function, context=self._context)
 
-    def start(self, work: Work) -> None:
+    def _start(self, work: Work) -> None:
         """See `Place`."""
         task = self.loop.create_task(work(), name="ipyembed engine", context=self._context)
         self._tasks.add(task)
@@ -106,7 +124,7 @@ class TrioPlace(Place):
         except self._trio.RunFinishedError:
             raise RuntimeError("the trio run has ended") from None
 
-    def start(self, work: Work) -> None:
+    def _start(self, work: Work) -> None:
         """See `Place`."""
 
         # Trio keeps KeyboardInterrupt out of its system tasks; in a cell it is welcome.
@@ -118,6 +136,40 @@ class TrioPlace(Place):
             await unprotected()
 
         self._trio.lowlevel.spawn_system_task(run, name="ipyembed engine", context=self._context)
+
+
+class GuiPlace(LoopPlace):
+    """A toolkit's main loop, with asyncio as its guest."""
+
+    def __init__(self, toolkit: str, watcher: Any) -> None:
+        from ipyembed.engine.guest_loop import GuestLoop
+
+        self._guest = GuestLoop(watcher)
+        super().__init__(self._guest, threading.current_thread())
+        self.kind = f"the main loop of {toolkit}"
+
+    def close(self) -> None:
+        """See `Place`: the tasks of its loop are cancelled, on its thread."""
+        here = threading.current_thread() is self.thread
+        if here and asyncio._get_running_loop() is None:
+            close_loop(self.loop)
+        else:
+            self._guest.close_soon_threadsafe()
+
+
+def start_here(work: Work) -> None:
+    """Have the coroutine that `work()` makes awaited by whatever loop is running here."""
+    if _trio_is_current():
+        TrioPlace()._start(work)
+    else:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work(), name="ipyembed engine")
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+"""A loop keeps its tasks weakly."""
 
 
 def choose(policy: str) -> Place:
@@ -136,6 +188,12 @@ def choose(policy: str) -> Place:
                 raise RuntimeError(
                     "an engine with cells='loop' is opened by code that a running loop executes"
                 ) from None
+    if policy in ("auto", "gui") and not _IMPORTED_BY_TOOLKITS.isdisjoint(sys.modules):
+        from ipyembed.engine.gui_watchers import find_watcher
+
+        found = find_watcher()
+        if found is not None:
+            return GuiPlace(*found)
     if policy == "gui":
         raise RuntimeError(
             "an engine with cells='gui' is opened on the thread of a toolkit's application, "

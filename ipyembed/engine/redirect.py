@@ -141,7 +141,12 @@ def _replace_display(shell: InteractiveShell, output: ClientOutput, stack: ExitS
 
 
 def _replace_errors(shell: InteractiveShell, output: ClientOutput, stack: ExitStack) -> None:
+    usual = shell._showtraceback
+
     def show(etype: Any, evalue: Any, stb: list[str]) -> None:
+        if current_request.get() is None:  # at the prompt of the shell, while the cell awaits
+            usual(etype, evalue, stb)
+            return
         error = {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
         shell._last_traceback = stb  # type: ignore[attr-defined]
         output.publish("error", error)
@@ -162,10 +167,18 @@ def _replace_payloads(shell: InteractiveShell, stack: ExitStack) -> None:
     manager.clear_payload()
     stack.callback(manager.clear_payload)
 
+    usual_exit, usual_next_input = shell.ask_exit, shell.set_next_input
+
     def ask_exit() -> None:
+        if current_request.get() is None:  # Ctrl-D at the prompt of the shell
+            usual_exit()
+            return
         manager.write_payload({"source": "ask_exit", "keepkernel": True})
 
     def set_next_input(s: str, replace: bool = False) -> None:
+        if current_request.get() is None:
+            usual_next_input(s, replace)
+            return
         manager.write_payload({"source": "set_next_input", "text": s, "replace": replace})
 
     _set(shell, "ask_exit", ask_exit, stack)

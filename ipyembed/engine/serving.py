@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -15,17 +15,16 @@ from typing import Any, Self
 
 from traitlets.config import Config
 
-from ipyembed.cells import Cells
 from ipyembed.engine.answers import ANSWERS
 from ipyembed.engine.directory import EngineFiles
-from ipyembed.engine.engine_shell import EngineShell, make_shell, singleton
-from ipyembed.engine.executing import execute
+from ipyembed.engine.engine_shell import singleton
 from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.network import Network, Request
-from ipyembed.engine.places import Place, choose
+from ipyembed.engine.places import Place, ThreadPlace, choose
 from ipyembed.engine.questions import Questions
 from ipyembed.engine.redirect import ClientOutput
 from ipyembed.engine.requests import Requests, Running
+from ipyembed.engine.shells import AnyShell, OwnShell, TerminalShell, open_terminal_shell
 from ipyembed.juggler import LoopJuggler
 from ipyembed.namespaces import Caller
 from ipyembed.watchdog import describe_frame
@@ -98,6 +97,7 @@ def serve(
         address=address,
         completion_timeout=completion_timeout,
         config=config,
+        shares=namespace is None and cells in ("auto", "loop"),
     )
 
 
@@ -141,11 +141,14 @@ class Engine:
         address: tuple[str, str],
         completion_timeout: float | None,
         config: Config | None,
+        shares: bool,
     ) -> None:
         self._files = files
-        self._caller = caller
         self._place = place
-        self._config = config
+        self._own = OwnShell(place, caller, config)
+        self._shares = shares
+        # The terminal shell that clients share now, if one is open.
+        self._terminal: TerminalShell | None = None
         self.completion_timeout = (
             completion_timeout
             if completion_timeout is not None
@@ -156,9 +159,6 @@ class Engine:
         # Guards the change from open to closed: by the host, a client, or the interpreter's exit.
         self._lock = threading.Lock()
         self._is_closed = False
-        self._shell: EngineShell | None = None
-        self._cells: Cells | None = None
-        self._dispose: Callable[[], None] | None = None
         self._is_running_cell = False
         self._requests = Requests(self)
         transport, ip = address
@@ -249,96 +249,91 @@ class Engine:
 
     def _release(self) -> None:
         """Dispose of the shell, on its thread, and not under a cell that is still running."""
-        if self._dispose is None or self._is_running_cell:
+        if not self._own.is_made or self._is_running_cell:
             return
         thread = self._place.thread
         if thread is threading.current_thread() or not thread.is_alive():
-            self._dispose_now()
+            self._own.dispose()
             return
         done = threading.Event()
 
         def dispose() -> None:
-            self._dispose_now()
+            self._own.dispose()
             done.set()
 
         try:
             self._place.call_soon_threadsafe(dispose)
         except RuntimeError:
-            self._dispose_now()
+            self._own.dispose()
         else:
             done.wait(1.0)
-
-    def _dispose_now(self) -> None:
-        dispose, self._dispose = self._dispose, None
-        self._shell = self._cells = None
-        if dispose is not None:
-            dispose()
 
     # -- what clients ask for; called on the network thread -------------------------------------
 
     def begin(self, running: Running) -> None:
         """See `requests.EvalThread`."""
-        self._place.call_soon_threadsafe(lambda: self._begin_in_eval_thread(running))
+        shell = self._shell_now()
+        shell.start_threadsafe(lambda: self._run(shell, running), lambda: self.begin(running))
 
     def answer(self, request: Request) -> Future[dict[str, Any]]:
         """See `requests.EvalThread`."""
         answer: Future[dict[str, Any]] = Future()
+        shell = self._shell_now()
 
         def call() -> None:
             if not answer.set_running_or_notify_cancel():
                 return
             try:
-                shell, _ = self._shell_and_cells()
-                with singleton(shell):
-                    content = ANSWERS[request.kind](shell, request.content)
+                with singleton(shell.shell()):
+                    content = ANSWERS[request.kind](shell.shell(), request.content)
             except BaseException as error:
                 answer.set_exception(error)
             else:
                 answer.set_result(content)
 
-        self._place.call_soon_threadsafe(call)
+        shell.call_soon_threadsafe(call)
         return answer
 
     def where(self) -> str:
         """See `requests.EvalThread`."""
-        return describe_frame(sys._current_frames().get(self._place.thread.ident or 0))
+        return describe_frame(sys._current_frames().get(self._shell_now().thread.ident or 0))
 
     def ask_to_close(self) -> None:
         """See `requests.EvalThread`."""
         threading.Thread(target=self.close, name="ipyembed-close", daemon=True).start()
 
+    def _shell_now(self) -> AnyShell:
+        """The terminal shell that is open, or else the engine's own."""
+        if not self._shares:
+            return self._own
+        is_thread_of_ours = isinstance(self._place, ThreadPlace)
+        attachment = open_terminal_shell(None if is_thread_of_ours else self._place.thread)
+        if attachment is None:
+            return self._own
+        terminal = self._terminal
+        if terminal is None or terminal.attachment is not attachment:
+            terminal = self._terminal = TerminalShell(attachment)
+            attachment.at_detach(terminal.close)
+        return terminal
+
     # -- the eval thread -----------------------------------------------------------------------
 
-    def _shell_and_cells(self) -> tuple[EngineShell, Cells]:
-        if self._shell is None or self._cells is None:
-            if self._is_closed:
-                raise RuntimeError("the engine is closed")
-            shell, self._dispose = make_shell(self._caller, self._config)
-            interrupts = EngineInterrupts(shell, self._place.call_soon_threadsafe)
-            juggler = LoopJuggler(interrupts=interrupts, parent=shell)
-            self._cells = Cells(shell, juggler)  # type: ignore[arg-type]  # needs no terminal
-            shell.showtraceback = self._cells.showtraceback  # type: ignore[method-assign]
-            self._shell = shell
-        return self._shell, self._cells
-
-    def _begin_in_eval_thread(self, running: Running) -> None:
-        try:
-            self._place.start(lambda: self._run(running))
-        except BaseException as error:
-            self._end(running, error)
-
-    async def _run(self, running: Running) -> None:
+    async def _run(self, shell: AnyShell, running: Running) -> None:
         output = ClientOutput(self._network, running.request, self._questions.ask)
-        self._is_running_cell = True
-        try:
-            shell, cells = self._shell_and_cells()
-            interrupts: Any = cells._juggler.interrupts
+
+        def began(interrupts: EngineInterrupts) -> None:
             running.interrupt = interrupts.request_threadsafe
             running.interrupt_again = interrupts.repeat_threadsafe
             self._requests.cell_began(running)
-            reply = await execute(cells, shell, output)
+
+        self._is_running_cell = True
+        try:
+            reply = await shell.execute(output, began)
         except BaseException as error:
-            self._end(running, error)
+            text = str(error) or "the host has cancelled it"
+            name = type(error).__name__
+            reply = {"status": "error", "ename": name, "evalue": text, "traceback": []}
+            self._requests.cell_ended(running, reply)
             if not isinstance(error, Exception):
                 raise
         else:
@@ -346,9 +341,4 @@ class Engine:
         finally:
             self._is_running_cell = False
             if self._is_closed:
-                self._dispose_now()
-
-    def _end(self, running: Running, error: BaseException) -> None:
-        text = str(error) or "the host has cancelled it"
-        reply = {"status": "error", "ename": type(error).__name__, "evalue": text, "traceback": []}
-        self._requests.cell_ended(running, reply)
+                self._own.dispose()

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine.host import Engines, engines_in
+from tests.pty.conftest import spawn
+
+__all__ = ["spawn"]
 
 
 @pytest.fixture

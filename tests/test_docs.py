@@ -80,7 +80,8 @@ def test_each_message_of_a_raised_error_is_explained() -> None:
 def messages() -> list[str]:
     """What the package raises, warns of or prints, as far as it is written out there."""
     found: list[str] = []
-    for path in sorted((ROOT / "ipyembed").glob("*.py")):
+    package = ROOT / "ipyembed"
+    for path in sorted([*package.glob("*.py"), *package.glob("engine/*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

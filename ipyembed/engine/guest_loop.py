@@ -79,7 +79,7 @@ class GuestLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
-        watcher.watch(selector.fileno(), self.pump)  # type: ignore[attr-defined]
+        watcher.watch(selector.fileno(), self.pump)
 
     def pump(self) -> None:
         """Run until there is nothing to do, or the slice is over. Called by the toolkit."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import select
+import selectors
 import sys
 import threading
 from collections.abc import Callable
@@ -150,8 +151,10 @@ class WxWatcher:
             self._looked.set()
 
         def wait() -> None:
-            while True:
-                select.select([fd, self._bell.fileno()], [], [])
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            poll.register(self._bell.fileno(), select.POLLIN)
+            while poll.poll():
                 if self._is_closed:
                     return
                 self._looked.clear()
@@ -193,7 +196,7 @@ _WATCHERS: dict[str, Callable[[], Any]] = {
 def find_watcher() -> tuple[str, Any] | None:
     """The toolkit that is alive on this thread and what watches for it, if there is one."""
     found = alive()
-    if found is None:
+    if found is None or not hasattr(selectors.DefaultSelector, "fileno"):  # as on Windows
         return None
     make = _WATCHERS.get(found.name.rstrip("3456"))
     return None if make is None else (found.name, make())

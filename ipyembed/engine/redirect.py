@@ -167,7 +167,8 @@ def _replace_payloads(shell: InteractiveShell, stack: ExitStack) -> None:
     manager.clear_payload()
     stack.callback(manager.clear_payload)
 
-    usual_exit, usual_next_input = shell.ask_exit, shell.set_next_input
+    usual_exit: Any = getattr(shell, "ask_exit", _nothing)
+    usual_next_input = shell.set_next_input
 
     def ask_exit() -> None:
         if current_request.get() is None:  # Ctrl-D at the prompt of the shell

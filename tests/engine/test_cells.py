@@ -265,7 +265,7 @@ def test_shutdown_ends_the_engine_and_not_the_host(engines: Engines) -> None:
     async def main():
         engine = ipyembed.serve("host")
         print("engine is open", flush=True)
-        while engine.is_open:
+        while engine.is_open or os.listdir(os.environ["IPYEMBED_RUNTIME_DIR"]):
             await asyncio.sleep(.01)
         print("closed", engine, os.listdir(os.environ["IPYEMBED_RUNTIME_DIR"]), flush=True)
     asyncio.run(main())

@@ -1,17 +1,17 @@
 """A client's Ctrl-C: it stops that client's cell and nothing else of the host.
 
-What does not work: to send SIGINT. Where the host has called `loop.add_signal_handler(SIGINT, …)`,
-the loop reads the signal's number from its wakeup descriptor and calls the host's handler, whatever
-handler is set in Python: a client's Ctrl-C would end the server.
+What does not work: to send SIGINT. That is the host's, also while a client's cell runs: a Ctrl-C at
+the host's terminal means the host. And a host's `loop.add_signal_handler(SIGINT, …)` is called by the
+loop, which reads the signal's number from its wakeup descriptor, whatever handler is set in Python:
+a client's Ctrl-C would end the server.
 
 What we do, while a cell of a client's runs:
 
 - it awaits: what it awaits is cancelled by a call on its loop;
-- its code runs, on the main thread: SIGURG, which the system ignores by default and programs do not
-  use, breaks off a system call, and its handler raises `KeyboardInterrupt` if the cell's code is on
-  the stack that it finds;
-- its code runs, on another thread, or where there is no SIGURG: Python raises `KeyboardInterrupt`
-  there at the next bytecode. That does not break off a system call.
+- its code runs, on the main thread: a nudge (`ipyembed.nudge`) breaks off a blocking call, and
+  raises `KeyboardInterrupt` if the cell's code is on the stack that it finds;
+- its code runs, on another thread, or where there is no nudge: Python raises `KeyboardInterrupt`
+  there at the next bytecode. That does not break off a blocking call.
 
 Whether the cell awaits is decided on the eval thread itself: a call on the loop can only be made
 when the cell's code does not run.
@@ -20,7 +20,6 @@ when the cell's code does not run.
 from __future__ import annotations
 
 import ctypes
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -29,82 +28,108 @@ from types import FrameType
 from typing import Any
 
 from ipyembed.interrupts import _RUNS_CODE, CellInterrupts
-
-_SIGNAL: Any = getattr(signal, "SIGURG", None) if hasattr(signal, "pthread_kill") else None
+from ipyembed.nudge import nudge
 
 
 class EngineInterrupts(CellInterrupts):
-    """Interrupts of the cells that clients run in one shell; SIGINT is left to the host."""
+    """Interrupts of the cells that clients run in one shell. SIGINT is left to the host."""
 
     def __init__(self, shell: Any, call_soon_threadsafe: Callable[[Any], object]) -> None:
         super().__init__(shell)
         self._call_soon_threadsafe = call_soon_threadsafe
         # Guards "the cell still runs, so interrupt it" against the end of the cell. Reentrant,
-        # for the signal's handler runs in the midst of whatever holds it.
+        # for a nudge arrives in the midst of whatever holds it.
         self._lock = threading.RLock()
         self._ident: int | None = None
+        self._has_nudge = False
         self._is_requested = False
+        self._cancel_awaited: Callable[[], object] | None = None
+        self._is_critical_now: Callable[[], bool] | None = None
+
+    def open(self) -> None:
+        """See `CellInterrupts`: there is nothing to take."""
+
+    def close(self) -> None:
+        """See `CellInterrupts`."""
+
+    def to_shell(self) -> None:
+        """See `CellInterrupts`: SIGINT stays the host's."""
+
+    def to_host(self) -> None:
+        """See `CellInterrupts`."""
 
     @contextmanager
     def armed(self) -> Iterator[None]:
         """While a cell runs: requests are for it. Eval thread."""
         self.cancelled = self._is_requested = False
-        on_main_thread = threading.current_thread() is threading.main_thread()
-        previous = signal.getsignal(_SIGNAL) if _SIGNAL and on_main_thread else None
-        if previous is not None:
-            signal.signal(_SIGNAL, self._handle_request)
-        self._uses_signal = previous is not None
-        self._previous = previous
+        self._has_nudge = threading.current_thread() is threading.main_thread() and nudge.hold()
         with self._lock:
             self._ident = threading.get_ident()
         try:
             yield
         finally:
-            self._disarm(previous)
+            self._disarm()
 
-    def _disarm(self, previous: Any) -> None:
+    def _disarm(self) -> None:
         while True:
             try:
                 with self._lock:
                     ident, self._ident = self._ident, None
-                    if ident is not None and not self._uses_signal:
+                    self._is_requested = False
+                    if ident is not None and not self._has_nudge:
                         _raise_in_thread(ident, None)  # one that has not arrived yet
                 break
             except KeyboardInterrupt:  # it has, just now
                 continue
-        if previous is not None and signal.getsignal(_SIGNAL) == self._handle_request:
-            signal.signal(_SIGNAL, previous)
+        if self._has_nudge:
+            self._has_nudge = False
+            nudge.let_go()
+
+    @contextmanager
+    def awaiting(
+        self,
+        cancel: Callable[[], object],
+        call_soon_threadsafe: Callable[[Callable[[], object]], object] | None = None,
+        is_critical: Callable[[], bool] | None = None,
+        loop: Any = None,
+    ) -> Iterator[None]:
+        """See `CellInterrupts`. `cancel()` is called on the eval thread, by its loop."""
+        previous = self._cancel_awaited, self._is_critical_now
+        self._cancel_awaited, self._is_critical_now = cancel, is_critical
+        try:
+            yield
+        finally:
+            self._cancel_awaited, self._is_critical_now = previous
 
     def request_threadsafe(self) -> None:
         """Interrupt the cell that runs, if one does."""
         with self._lock:
             if self._ident is None:
                 return
-            self._is_requested = True
-            if self._uses_signal:
-                signal.pthread_kill(self._ident, _SIGNAL)
+            if self._has_nudge:
+                self._is_requested = True
+                nudge.call_threadsafe(self._raise_if_requested)
             elif self._runs(_RUNS_CODE, sys._current_frames().get(self._ident)):
-                self._is_requested = False
                 _raise_in_thread(self._ident, KeyboardInterrupt)
                 return
+            else:
+                self._is_requested = True
         self._call_soon_threadsafe(self._cancel_if_requested)
 
     def repeat_threadsafe(self) -> bool:
-        """Send the signal again, if a request has not been met yet; whether that is so."""
+        """Nudge again, if a request has not been met yet; whether that is so."""
         with self._lock:
             if self._ident is None or not self._is_requested:
                 return False
-            if self._uses_signal:
-                signal.pthread_kill(self._ident, _SIGNAL)
+            if self._has_nudge:
+                nudge.call_threadsafe(self._raise_if_requested)
             return True
 
-    def _handle_request(self, signum: int, frame: FrameType | None) -> None:
+    def _raise_if_requested(self, frame: FrameType | None) -> None:
         """On the main thread, in the midst of whatever runs there."""
-        if not self._is_requested:
-            if callable(self._previous):
-                self._previous(signum, frame)
+        if not self._is_requested or not self._runs(_RUNS_CODE, frame):
             return
-        if self._runs(_RUNS_CODE, frame) and not self._is_critical():
+        if self._is_critical_now is None or not self._is_critical_now():
             self._is_requested = False
             raise KeyboardInterrupt
 
@@ -116,9 +141,9 @@ class EngineInterrupts(CellInterrupts):
 
     def cancel_what_it_awaits(self) -> None:
         """Cancel now. On the eval thread, and not by the cell itself."""
-        if self._cancel is not None:
+        if self._cancel_awaited is not None:
             self.cancelled = True
-            self._cancel()
+            self._cancel_awaited()
 
 
 def _raise_in_thread(ident: int, error: type[BaseException] | None) -> None:

@@ -1,8 +1,8 @@
 """A client's Ctrl-C: it stops that client's cell and nothing else of the host.
 
 What does not work: to send SIGINT. That is the host's, also while a client's cell runs: a Ctrl-C at
-the host's terminal means the host. And a host's `loop.add_signal_handler(SIGINT, …)` is called by the
-loop, which reads the signal's number from its wakeup descriptor, whatever handler is set in Python:
+the host's terminal means the host. And a host's `loop.add_signal_handler(SIGINT, …)` is called by
+the loop, which reads the signal's number from its wakeup descriptor, whatever handler is set:
 a client's Ctrl-C would end the server.
 
 What we do, while a cell of a client's runs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,8 +163,9 @@ def test_client_s_cell_ends_with_the_shell_that_it_is_in(spawn: Spawn, shared: E
         leave(terminal)
         assert client.finish(request).reply["status"] == "error"
         assert client.run("1 + 1").value == "2"
-        client.ask("shutdown_request", channel="control")
         terminal.close()
+        for path in shared.runtime.iterdir():
+            shutil.rmtree(path)
 
 
 def test_engine_opened_from_the_prompt(spawn: Spawn, shared: Engines) -> None:

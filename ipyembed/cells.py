@@ -18,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,17 @@ class Cells:
     """Runs the cells of one shell. All methods run on the eval thread."""
 
     def __init__(
-        self, shell: TerminalInteractiveShell, juggler: LoopJuggler, host: Host | None = None
+        self,
+        shell: TerminalInteractiveShell,
+        juggler: LoopJuggler,
+        host: Host | None = None,
+        has_terminal: bool = True,
     ) -> None:
+        """`has_terminal`: whether keys of a terminal (Ctrl-Z) are for these cells."""
         self._shell = shell
         self._juggler = juggler
         self._host = host
+        self._has_terminal = has_terminal
         self._run_nested = shell.run_cell
         self._own_showtraceback = vars(shell).get("showtraceback")
         self._context = contextvars.copy_context()
@@ -93,7 +99,7 @@ class Cells:
         with (
             self._running(silent) as done,
             self._juggler.interrupts.armed(),
-            suspend_key.armed(self.leavable.leave_threadsafe),
+            self._suspend_key_armed(),
         ):
             return done(self._run(raw_cell, store_history, silent, **kwargs))
 
@@ -147,7 +153,7 @@ class Cells:
             with (
                 self._running(silent) as done,
                 self._juggler.interrupts.armed(),
-                suspend_key.armed(self.leavable.leave_threadsafe),
+                self._suspend_key_armed(),
             ):
                 try:
                     coroutine, awaits = self._coroutine(
@@ -166,6 +172,11 @@ class Cells:
             open_cell.set(around)  # not reset(): QtAsyncio may have changed the context
         await host.raise_if_cancelled()
         return result
+
+    def _suspend_key_armed(self) -> AbstractContextManager[None]:
+        if not self._has_terminal:
+            return nullcontext()
+        return suspend_key.armed(self.leavable.leave_threadsafe)
 
     # -- shared with clients of an engine ------------------------------------------------------
 

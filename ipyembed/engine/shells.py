@@ -201,7 +201,7 @@ def _cells(
     shell: InteractiveShell, interrupts: EngineInterrupts, stack: ExitStack | None = None
 ) -> Cells:
     juggler = LoopJuggler(interrupts=interrupts, parent=shell)
-    cells = Cells(shell, juggler)  # type: ignore[arg-type]  # it needs no terminal
+    cells = Cells(shell, juggler, has_terminal=False)  # type: ignore[arg-type]
     kept = vars(shell).get("showtraceback")
     shell.showtraceback = cells.showtraceback  # type: ignore[method-assign]
     if stack is not None:

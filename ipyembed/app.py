@@ -99,6 +99,11 @@ class IPyEmbedApp(TerminalIPythonApp):
             "ipyembed.app.InstallProfileApp",
             "Write an IPython profile that uses ipyembed's shell.",
         ),
+        "attach": (
+            "ipyembed.engine.listing.AttachApp",
+            "A prompt in a running program that has called ipyembed.serve().",
+        ),
+        "engines": ("ipyembed.engine.listing.EnginesApp", "List the programs to attach to."),
     }
 
     @default("classes")

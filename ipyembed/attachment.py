@@ -207,6 +207,10 @@ class Attachment:
         self.cells.leavable.outlive()
         self._undo.close()
 
+    def use_completer(self, completer: EvalThreadCompleter | None) -> None:
+        """Complete by this one; None: by that of the shell's prompt."""
+        self._completer = completer
+
     def at_detach(self, function: Callable[[], object]) -> None:
         """Have `function` called when the shell is detached; on the eval thread."""
         self._undo.callback(function)

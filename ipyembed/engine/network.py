@@ -243,7 +243,7 @@ class Network:
         if is_stalled:
             waits.append(0.05)
         elif self.outgoing:
-            waits.append(0 if self.outgoing.is_urgent else self._last_text + PACE - now)
+            waits.append(0 if self.outgoing.is_urgent else self._text_is_due() - now)
         known = [seconds for seconds in waits if seconds is not None]
         return math.ceil(max(0.0, min(known)) * 1000) if known else None
 
@@ -316,7 +316,7 @@ class Network:
         if self._lossy_until is not None and now > self._lossy_until:
             self._lossy_until = None
             self._sockets["iopub"].setsockopt(zmq.XPUB_NODROP, 1)
-        if not self.outgoing.is_urgent and now < self._last_text + PACE:
+        if not self.outgoing.is_urgent and now < self._text_is_due():
             return
         while (message := self.outgoing.first()) is not None:
             if not self._send(message):
@@ -324,6 +324,9 @@ class Network:
             self.outgoing.sent()
             if message.kind == "stream":
                 self._last_text = now
+
+    def _text_is_due(self) -> float:
+        return max(self._last_text, self.outgoing.half_since) + PACE
 
     def _send(self, message: Message) -> bool:
         """Hand over to the socket. False: a client's queue is full, try again."""

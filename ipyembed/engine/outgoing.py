@@ -65,6 +65,7 @@ class Outgoing:
         self._is_urgent = False
         self._is_closed = False
         self._has_given_up = False
+        self._half_since: float | None = None
         self._wake = wake
         self._pid = os.getpid()
         self.dropped_characters = 0
@@ -107,7 +108,10 @@ class Outgoing:
             last.pieces.append(piece)
             last.size += len(piece)
             self._waiting += len(piece)
-        if was_empty:
+            was_half = self._half_since is not None
+            self._half_since = None if piece.endswith("\n") else time.monotonic()
+            is_whole = was_half and self._half_since is None
+        if was_empty or is_whole:
             self._wake()
         return True
 
@@ -129,6 +133,15 @@ class Outgoing:
     def is_urgent(self) -> bool:
         """Whether something other than output waits."""
         return self._is_urgent
+
+    @property
+    def half_since(self) -> float:
+        """When half a line was put in (`time.monotonic()`), whose other half is to come; or 0.
+
+        `print` writes a line and its end one after the other. Sent one by one, another text could
+        come between them on the client's screen.
+        """
+        return self._half_since or 0.0
 
     def __bool__(self) -> bool:
         return bool(self._queue)

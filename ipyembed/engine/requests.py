@@ -71,6 +71,10 @@ class EvalThread(Protocol):
     def completion_timeout(self) -> float:
         """Seconds."""
 
+    @property
+    def execution_count(self) -> int:
+        """The number of the next cell."""
+
     def begin(self, running: Running) -> None:
         """Have the cell run, then `Requests.cell_ended`. Raises RuntimeError without a thread."""
 
@@ -319,7 +323,12 @@ class Requests:
             "where": self._engine.where(),
             "code": str(running.request.content.get("code", ""))[:200],
         }
-        return {"status": "ok", "busy": busy, "queued": len(self._queue)}
+        return {
+            "status": "ok",
+            "busy": busy,
+            "queued": len(self._queue),
+            "execution_count": self._engine.execution_count,
+        }
 
     # -- all -----------------------------------------------------------------------------------
 

@@ -294,6 +294,12 @@ class Engine:
         shell.call_soon_threadsafe(call)
         return answer
 
+    @property
+    def execution_count(self) -> int:
+        """See `requests.EvalThread`."""
+        shell = self._shell_now()
+        return shell.shell().execution_count if shell.is_made else 1
+
     def where(self) -> str:
         """See `requests.EvalThread`."""
         return describe_frame(sys._current_frames().get(self._shell_now().thread.ident or 0))

@@ -178,6 +178,9 @@ class TerminalShell:
             shell.pt_app.message = lambda: PygmentsTokens(shell.prompts.in_prompt_tokens())
             shell.pt_app.app.invalidate()
 
+    is_made = True
+    """See `OwnShell`."""
+
     def close(self) -> None:
         """The terminal shell is being closed. Eval thread."""
         if self._running is not None:

@@ -1,0 +1,108 @@
+"""``ipyembed engines`` and ``ipyembed attach``, the commands."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from traitlets.config import Application
+
+from ipyembed._version import __version__
+from ipyembed.engine.directory import EngineNotFoundError, Found, all_engines, find
+
+PATIENCE = 1.0
+"""Seconds that an engine gets to say what it is doing."""
+
+
+class EnginesApp(Application):
+    """``ipyembed engines``."""
+
+    name = "ipyembed engines"
+    version = __version__
+    description = """List the engines of this user that are open: pid, name, age, what keeps them
+    busy, command. What dead ones have left is removed."""
+
+    def start(self) -> None:
+        """Print the list."""
+        engines = all_engines()
+        if not engines:
+            print("no engine is open; a program opens one by ipyembed.serve()")
+            return
+        rows = [("PID", "NAME", "AGE", "BUSY", "COMMAND")]
+        rows += [
+            (str(e.pid), e.name, age(time.time() - e.started), busy(e), e.command) for e in engines
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        for row in rows:
+            cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
+            print("  ".join([*cells, row[-1]]))
+
+
+def age(seconds: float) -> str:
+    """A duration in its largest unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def busy(found: Found) -> str:
+    """What an engine is doing: asked, and said by its network thread."""
+    from ipyembed.engine.link import EngineGoneError, Link
+
+    link = Link(found, _Deaf())
+    try:
+        asked: Future[dict[str, Any]] = link.request("state_request", {}, "control")
+        state = asked.result(PATIENCE)
+    except (TimeoutError, EngineGoneError):
+        return "does not answer"
+    finally:
+        link.close()
+    now = state.get("busy")
+    if not now:
+        return "-"
+    return f"{age(float(now['seconds']))} in {now['where']}"
+
+
+class _Deaf:
+    """Hears of nothing."""
+
+    def output(self, kind: str, content: dict[str, Any], request: str) -> None: ...
+    def others(self, kind: str, content: dict[str, Any]) -> None: ...
+    def question(self, prompt: str, password: bool) -> None: ...
+    def gone(self, error: Exception) -> None: ...
+
+
+class AttachApp(Application):
+    """``ipyembed attach [PID | NAME | FILE]``."""
+
+    name = "ipyembed attach"
+    version = __version__
+    description = """A prompt in a running program that has called ipyembed.serve().
+
+    ipyembed attach [PID | NAME | FILE]    FILE: a connection file; nothing: the only engine
+
+    The program goes on when the prompt is left."""
+
+    def start(self) -> None:
+        """Attach, until the user leaves."""
+        if len(self.extra_args) > 1:
+            self.exit_with("one PID, NAME or FILE at most, for example: ipyembed attach server")
+        from ipyembed.engine.front_end import attach
+        from ipyembed.engine.link import EngineGoneError
+        from ipyembed.profile_config import load_config
+
+        try:
+            found = find(self.extra_args[0] if self.extra_args else None)
+            config = load_config()
+            config.merge(self.cli_config)
+            if attach(found, config) is not None:
+                self.exit(1)
+        except (EngineNotFoundError, EngineGoneError, OSError, ValueError) as error:
+            self.exit_with(str(error))
+
+    def exit_with(self, message: str) -> None:
+        """Say what was wrong and end with exit code 2."""
+        print(f"{self.name}: {message}")
+        self.exit(2)

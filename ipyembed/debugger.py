@@ -36,7 +36,6 @@ from typing import Any
 from IPython.core.debugger import Pdb
 from IPython.core.getipython import get_ipython
 from IPython.terminal.debugger import TerminalPdb
-from IPython.terminal.ipapp import load_default_config
 from prompt_toolkit.application import create_app_session
 
 from ipyembed.attachment import Attachment
@@ -48,6 +47,7 @@ from ipyembed.juggler import LoopJuggler
 from ipyembed.lent import terminal_lent
 from ipyembed.modes import modes_restored
 from ipyembed.process_state import hooks_preserved, signals_preserved
+from ipyembed.profile_config import load_config
 from ipyembed.prompt_thread import prompt_thread
 from ipyembed.shell import ThreadedInteractiveShellEmbed
 from ipyembed.slot import slot
@@ -75,7 +75,7 @@ def debugger_for(shell: Any) -> type[Pdb]:
 
 def _make_shell() -> ThreadedInteractiveShellEmbed:
     """A shell that gives the debugger its settings, and leaves nothing behind."""
-    config = load_default_config()
+    config = load_config()
     config.HistoryManager.enabled = False
     with all_aside(), hooks_preserved(), singleton_replaced():
         shell = ThreadedInteractiveShellEmbed.instance(config=config)

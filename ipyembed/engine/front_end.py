@@ -162,7 +162,10 @@ class AttachedShell(ThreadedInteractiveShell):
                 interrupts += 1
                 if interrupts > 1:
                     reply.cancel()
-                    print("\nipyembed: the cell is left to itself; the engine has been asked")
+                    print()
+                    print(
+                        "ipyembed: the cell is left to itself; the engine has been asked to end it"
+                    )
                     return None
                 self.link.request("interrupt_request", {}, "control")
 

@@ -25,6 +25,7 @@ from prompt_toolkit.utils import is_dumb_terminal
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import AbovePrompt
 from ipyembed.prompt_thread import prompt_thread
+from ipyembed.routing import RoutedStream
 
 PATIENCE = 1.0
 """Seconds that the prompt thread gets to write before it is done without it."""
@@ -162,12 +163,11 @@ class _Replaced:
 
     def __init__(self, proxy: TextIO) -> None:
         self.proxy = proxy
-        self.streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+        self.streams = {name: _put(name, proxy) for name in ("stdout", "stderr")}
         before = self.streams.values()
         self.handlers = {
             handler: handler.stream for handler in _handlers() if handler.stream in before
         }
-        sys.stdout = sys.stderr = proxy
         for handler in self.handlers:
             handler.setStream(proxy)
 
@@ -179,9 +179,10 @@ class _Replaced:
             # a proxy there for a moment, on the prompt thread by policy, and may put back ours
             # late.
             found: Any = getattr(sys, name)
-            is_later = any(found is other.proxy for other in later)
-            if isinstance(found, StdoutProxy) and not is_later:
-                setattr(sys, name, stream)
+            inner = found.original if isinstance(found, RoutedStream) else found
+            is_later = any(inner is other.proxy for other in later)
+            if isinstance(inner, StdoutProxy) and not is_later:
+                _put(name, stream)
             for other in later:
                 if other.streams[name] is self.proxy:
                     other.streams[name] = stream
@@ -191,6 +192,16 @@ class _Replaced:
             for other in later:
                 if other.handlers.get(handler) is self.proxy:
                     other.handlers[handler] = stream
+
+
+def _put(name: str, stream: Any) -> Any:
+    """Returns what was there. Output that is routed to a job or a client stays routed."""
+    top = getattr(sys, name)
+    if isinstance(top, RoutedStream):
+        original, top.original = top.original, stream
+        return original
+    setattr(sys, name, stream)
+    return top
 
 
 # Guards the list, which is in the order of their coming: questions are asked on any thread.

@@ -24,6 +24,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent, mer
 from prompt_toolkit.key_binding.key_bindings import KeyBindingsBase
 from prompt_toolkit.keys import Keys
 
+from ipyembed.cooked import interrupts_are_keys
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.watchdog import Watch
 
@@ -48,13 +49,28 @@ class Handover:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         take_down = partial(loop.call_soon_threadsafe, task.cancel)
-        with self._interrupts.deadly.deferred(take_down), terminal.raw_mode():
+        with (
+            self._interrupts.deadly.deferred(take_down),
+            terminal.raw_mode(),
+            interrupts_are_keys(terminal),
+        ):
             self._asked.append(self._call(self._interrupts.to_host))
-            yield
-            # Not if the question is withdrawn: the eval thread may be waiting for just that.
-            taken = self._call(self._interrupts.to_shell)
-            self._asked.append(taken)
-            await _until_done(taken, terminal, watch)
+            try:
+                yield
+            except asyncio.CancelledError:
+                # Withdrawn. The eval thread may be waiting for just that: no long wait here.
+                self._asked.append(taken := self._call(self._interrupts.to_shell))
+                await asyncio.wait({asyncio.wrap_future(taken)}, timeout=SOON)
+                raise
+            except BaseException:  # Ctrl-D, or Ctrl-C where it is not the line's
+                await self._to_shell(terminal, watch)
+                raise
+            await self._to_shell(terminal, watch)
+
+    async def _to_shell(self, terminal: Input, watch: Watch | None) -> None:
+        taken = self._call(self._interrupts.to_shell)
+        self._asked.append(taken)
+        await _until_done(taken, terminal, watch)
 
     @contextmanager
     def without_raw_mode(self, is_terminal: bool) -> Iterator[None]:

@@ -39,6 +39,11 @@ HOST = """
             host.trouble.append(repr(error))
             raise
 
+    async def chatter():
+        while True:
+            await asyncio.sleep(0.003)
+            print("x")
+
     async def nap(seconds):
         await asyncio.sleep(seconds)
 
@@ -79,6 +84,7 @@ HOSTS = {
         "asyncio.get_running_loop().add_signal_handler(signal.SIGINT, heard)",
         "asyncio.run(main())",
     ),
+    "chatter": (AWAITED, "other = asyncio.create_task(chatter())", "asyncio.run(main())"),
     "running loop": ("ipyembed.embed(embed_in_running_loop='run')", "pass", "asyncio.run(main())"),
     "own loop": ("pass", "pass", "plain()"),
     "uvloop": (AWAITED, "pass", "__import__('uvloop').run(main())"),
@@ -182,6 +188,8 @@ class Storm:
         terminal = self.terminal
         self.calm()
         terminal.prompt()
+        if self.host == "chatter":
+            terminal.run("other.cancel()")
         self._says("1 + 1", ": 2")
         terminal.run("then = host.ticks; await asyncio.sleep(0.1)")
         self._says("host.ticks > then, host.trouble", "(True, [])")

@@ -381,7 +381,9 @@ class Pump:
             self._was_erased = app is not None and app.renderer.last_rendered_screen is None
             assert self._loop is not None
             self._loop.call_soon_threadsafe(self._redraw_torn)
-        data, self._unwritten = bytes(self._unwritten), bytearray()
+        length = self._unwritten.rfind(b"\n") + 1 or len(self._unwritten)
+        data = bytes(self._unwritten[:length])
+        del self._unwritten[:length]
         self._half_since = None
         self._above.write_text(None, data)
 

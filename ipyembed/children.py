@@ -120,23 +120,35 @@ class Waiting:
         self._juggler = juggler
         self._host = host
 
-    def wait(self, result: Future[T]) -> tuple[T, Interrupts]:
-        """In a cell that does not await. The host's loop is run again from inside, if it can be."""
+    def wait(self, start: Callable[[], Future[T]]) -> tuple[T, Interrupts]:
+        """In a cell that does not await: the result of what `start()` starts.
+
+        The host's loop is run again from inside, if it can be.
+        """
         self._juggler.look_for_gui()
         with interrupts_noted() as noted:
-            return self._juggler.wait_for(result, reenter=self._host is not None), noted
+            return self._juggler.wait_for(start(), reenter=self._host is not None), noted
 
-    async def wait_awaited(self, result: Future[T]) -> tuple[T, Interrupts]:
+    async def wait_awaited(self, start: Callable[[], Future[T]]) -> tuple[T, Interrupts]:
         """In a cell of an awaited shell."""
         assert self._host is not None
         with interrupts_noted() as noted:
+            result = start()
             await self._host.wait_until_done(result)
             return result.result(), noted
 
-    async def child_awaited(self, child: Child) -> tuple[int, Interrupts]:
+    async def child_awaited(self, start: Callable[[], Child]) -> tuple[int, Interrupts]:
         """Likewise; if the wait is cancelled, the child is ended."""
+        child: Child | None = None
+
+        def status() -> Future[int]:
+            nonlocal child
+            child = start()
+            return child.status
+
         try:
-            return await self.wait_awaited(child.status)
+            return await self.wait_awaited(status)
         except BaseException:
-            child.end()
+            if child is not None:
+                child.end()
             raise

@@ -120,6 +120,8 @@ class LoopJuggler(Policies):
     def _loop_to_turn(self, reenter: bool = False) -> asyncio.AbstractEventLoop | None:
         running = _running_loop()
         if running is None:
+            if reenter:
+                self._say_once("the host's loop cannot be re-entered, so it stands still meanwhile")
             return self.own_loop if self.asyncio_at_prompt == "run" else None
         if self.embed_in_running_loop != "run" and not reenter:
             return None

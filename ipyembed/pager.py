@@ -11,8 +11,8 @@ depends on a page's having been read, and waiting by awaiting stops no loop of a
 
 from __future__ import annotations
 
+import builtins
 import os
-import pydoc
 import subprocess
 import threading
 from collections import deque
@@ -97,39 +97,70 @@ class Pager:
         if self._attachment.host is not None:
             self._pages.append(text)
             return
-        status, _ = self._waiting.wait(text.child().status)
+        status, _ = self._waiting.wait(lambda: text.child().status)
         text.shown(status)
 
     async def show_what_is_left(self) -> None:
         """Show what the last cell of an awaited shell has left to be shown."""
         while self._pages:
             text = self._pages.popleft()
-            status, _ = await self._waiting.child_awaited(text.child())
+            status, _ = await self._waiting.child_awaited(text.child)
             text.shown(status)
 
     @contextmanager
     def serves_help(self) -> Iterator[None]:
-        """In the block, ``help(x)`` in a cell of this shell comes here."""
+        """While the shell is open: ``help(x)`` in a cell of its comes here."""
+        original = getattr(builtins, "help", None)
+        if original is None:  # `python -S`
+            yield
+            return
+        ours: Any = _Help(original, self)
+        builtins.help = ours
+        try:
+            yield
+        finally:
+            if builtins.help is ours:
+                builtins.help = original
+
+    @contextmanager
+    def in_place_of_pydocs(self) -> Iterator[None]:
+        """While ``help(x)`` runs, on the eval thread."""
+        if os.name != "posix" or not self._is_ours:
+            yield
+            return
+        import pydoc  # costs milliseconds
+
         module: Any = pydoc
         original: Callable[..., object] = module.pager
 
         def pager(text: str, *args: Any, **kwargs: Any) -> None:
-            nonlocal original
-            if os.name == "posix" and self._is_ours:
+            if self._is_ours:
                 self.help(original, text, *args, **kwargs)
-                return
-            original(text, *args, **kwargs)
-            # Before Python 3.13 it puts the pager that it has found in its own place.
-            if module.pager is not pager:
-                original = module.pager
-                module.pager = pager
+            else:
+                original(text, *args, **kwargs)
 
         module.pager = pager
         try:
             yield
         finally:
+            # Before Python 3.13, the original puts the pager that it finds in the same place.
             if module.pager is pager:
                 module.pager = original
+
+
+class _Help:
+    """In place of the built-in `help`."""
+
+    def __init__(self, original: Callable[..., object], pager: Pager) -> None:
+        self._original = original
+        self._pager = pager
+
+    def __repr__(self) -> str:
+        return repr(self._original)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> object:
+        with self._pager.in_place_of_pydocs():
+            return self._original(*args, **kwargs)
 
 
 def _fits(text: str, start: int, screen_lines: int) -> bool:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import IPython.utils.process
@@ -61,14 +62,14 @@ class Commands:
     def system(self, cmd: str) -> None:
         """As `InteractiveShell.system_raw`."""
         cmd = self._shell.var_expand(cmd, depth=1)
-        self._ended(cmd, *self._waiting.wait(self._child(cmd).status))
+        self._ended(cmd, *self._waiting.wait(lambda: self._child(cmd).status))
 
     def system_awaited(self, cmd: str) -> Coroutine[Any, Any, None]:
         """The same, to be awaited."""
         return self._system_awaited(self._shell.var_expand(cmd, depth=1))
 
     async def _system_awaited(self, cmd: str) -> None:
-        self._ended(cmd, *await self._waiting.child_awaited(self._child(cmd)))
+        self._ended(cmd, *await self._waiting.child_awaited(lambda: self._child(cmd)))
 
     @staticmethod
     def _child(cmd: str) -> Child:
@@ -96,7 +97,7 @@ class Commands:
         """As `InteractiveShell.getoutput`."""
         _check_foreground(cmd)
         cmd = self._shell.var_expand(cmd, depth=depth + 1)
-        return _output(*self._waiting.wait(in_thread(lambda: output_of(cmd))), split)
+        return _output(*self._waiting.wait(lambda: _output_of(cmd)), split)
 
     def getoutput_awaited(
         self, cmd: str, split: bool = True, depth: int = 0
@@ -106,8 +107,7 @@ class Commands:
         return self._getoutput_awaited(self._shell.var_expand(cmd, depth=depth + 1), split)
 
     async def _getoutput_awaited(self, cmd: str, split: bool) -> SList | LSString:
-        result = in_thread(lambda: output_of(cmd))
-        return _output(*await self._waiting.wait_awaited(result), split)
+        return _output(*await self._waiting.wait_awaited(lambda: _output_of(cmd)), split)
 
     # -- %edit -----------------------------------------------------------------------------------
 
@@ -120,9 +120,15 @@ class Commands:
             editor = _quoted(editor)
         line = f"+{int(linenum)}" if linenum is not None else ""
         command = f"{editor} {line} {_quoted(filename)}"
-        status, _ = self._waiting.wait(Child(lambda: subprocess.Popen(command, shell=True)).status)
+        status, _ = self._waiting.wait(
+            lambda: Child(lambda: subprocess.Popen(command, shell=True)).status
+        )
         if status:
             raise TryNext
+
+
+def _output_of(cmd: str) -> Future[str]:
+    return in_thread(lambda: output_of(cmd))
 
 
 def _check_foreground(cmd: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.gui_programs import script
 from tests.pty.terminal import Terminal
 
 #: The prompt switches off what it has switched on in the terminal.
@@ -276,3 +279,41 @@ def test_other_ways(spawn: Spawn, settings: str) -> None:
     terminal.line("exit")
     terminal.wait_for("^left behind: None$")
     assert terminal.wait_exit() == 0
+
+
+def test_a_callback_of_the_toolkit_asks(spawn: Spawn, display: str, program: str) -> None:
+    """The prompt steps aside, and the window lives on."""
+    terminal = spawn(script(program, "embed"), env={"DISPLAY": display})
+    terminal.prompt(1)
+    terminal.run(
+        "def asks():\n    ask.seen = ticks; post(lambda: print('ticked', ticks > ask.seen))\n"
+        "    print('got', input('your name? '))\n"
+        "def ask(): post(asks)\n"
+    )
+    terminal.line("ask()")
+    terminal.wait_for(r"^ticked True\nyour name\?")
+    terminal.line("Ada")
+    terminal.wait_for("^got Ada$")
+    terminal.prompt(3)
+    terminal.line("exit")
+    terminal.wait_for("^left ticks True paints True$")
+    terminal.wait_exit()
+    terminal.assert_terminal_restored()
+
+
+def test_pdb_of_the_standard_library(spawn: Spawn) -> None:
+    """Its whole loop has the terminal: what is typed ahead is its, too."""
+    terminal = opened(spawn)
+    terminal.run("def stops(value):\n    __import__('pdb').set_trace()\n    print('then', value)\n")
+    terminal.run("threading.Timer(0.3, stops, [41]).start()")
+    terminal.send("half")
+    terminal.wait_for(r"^\(Pdb\)")
+    terminal.send("p value + 1\rvalue = 43\rc\r")
+    terminal.wait_for("^then 43$")
+    assert re.search("^42$", terminal.screen_text(), re.MULTILINE)
+    terminal.wait_for(r"^In \[3\]: half$")
+    terminal.ctrl("u")
+    terminal.line("exit")
+    terminal.wait_for("^left behind: None$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()

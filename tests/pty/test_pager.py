@@ -103,6 +103,11 @@ def test_under_trio(spawn: Spawn, tmp_path: Path) -> None:
     terminal.wait_for_new(r"leave it\?", mark)
     terminal.line("yes")
     terminal.prompt(3)
+    # Where it has to block, the loop stands still, and that is said.
+    mark = terminal.mark()
+    terminal.line("get_ipython().run_line_magic('system', 'true')")
+    terminal.wait_for_new("the host's loop cannot be re-entered, so it stands still", mark)
+    terminal.prompt(4)
     exit_from(terminal)
 
 
@@ -155,7 +160,10 @@ def at_the_end(terminal: Terminal) -> bool:
     return "line 199" in terminal.screen_text()
 
 
-EMBED = HOST + "    ipyembed.embed()\n    print('left', __import__('pydoc').pager.__module__)\n"
+EMBED = (
+    HOST
+    + "    ipyembed.embed()\n    print('left', __import__('pydoc').pager.__module__, type(help))\n"
+)
 
 
 @pytest.mark.skipif(not shutil.which("less"), reason="less is not installed")
@@ -175,7 +183,7 @@ def test_less(spawn: Spawn) -> None:
         terminal.wait_for(lambda t: not t.screen.in_alternate_screen)
     terminal.prompt(4)
     terminal.line("exit")
-    terminal.wait_for("^left pydoc$")
+    terminal.wait_for("^left pydoc <class '_sitebuiltins._Helper'>$")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored(modes)
 

@@ -127,7 +127,7 @@ class Waiting:
         """
         self._juggler.look_for_gui()
         with interrupts_noted() as noted:
-            return self._juggler.wait_for(start(), reenter=self._host is not None), noted
+            return self._juggler.wait_apart(start(), reenter=self._host is not None), noted
 
     async def wait_awaited(self, start: Callable[[], Future[T]]) -> tuple[T, Interrupts]:
         """In a cell of an awaited shell."""

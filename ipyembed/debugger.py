@@ -168,7 +168,7 @@ class ThreadedPdb(TerminalPdb):
             lambda: self.pt_app, juggler.output, completer=completer
         )
         with modes_restored(), asking as question:
-            return juggler.wait(question)
+            return juggler.wait_apart(question.answer)
 
     def onecmd(self, line: str) -> bool:
         """See `Pdb`. A shell may be opened by a command; it is nested in the debugger's."""

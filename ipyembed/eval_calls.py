@@ -24,14 +24,14 @@ class EvalCalls:
         # The lock keeps the order of "queue, then wake" against "set waker, then run what is
         # queued", so that no call is left lying; it is never held while a call runs.
         self._lock = threading.Lock()
-        self._calls: deque[tuple[Future[object], Callable[[], object]]] = deque()
+        self._queues: list[deque[tuple[Future[object], Callable[[], object]]]] = [deque()]
         self._wakers: list[Callable[[], object]] = []
 
     def call(self, function: Callable[[], T]) -> Future[T]:
         """Have `function` called on the eval thread; from any thread. Cancel to withdraw it."""
         future: Future[T] = Future()
         with self._lock:
-            self._calls.append((future, function))  # type: ignore[arg-type]
+            self._queues[-1].append((future, function))  # type: ignore[arg-type]
             if self._wakers:
                 self._wakers[-1]()
         return future
@@ -44,7 +44,7 @@ class EvalCalls:
         """
         with self._lock:
             self._wakers.append(waker)
-            if self._calls:
+            if self._queues[-1]:
                 waker()
         try:
             yield
@@ -52,13 +52,31 @@ class EvalCalls:
             with self._lock:
                 self._wakers.remove(waker)
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """For the time of the block, only calls are made that come in it.
+
+        For a wait in a callback of a loop that is being turned for another wait: what that has left
+        to be made (SIGINT taken for a prompt, or given back) is not for the midst of a callback.
+        """
+        with self._lock:
+            self._queues.append(deque())
+        try:
+            yield
+        finally:
+            with self._lock:
+                left = self._queues.pop()
+                self._queues[-1].extend(left)
+                if self._queues[-1] and self._wakers:
+                    self._wakers[-1]()
+
     def run_pending(self) -> None:
         """Make the calls that are due. Runs on the eval thread."""
         while True:
             with self._lock:
-                if not self._calls:
+                if not self._queues[-1]:
                     return
-                future, function = self._calls.popleft()
+                future, function = self._queues[-1].popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             try:
@@ -73,7 +91,8 @@ class EvalCalls:
     def close(self) -> None:
         """Withdraw what is left."""
         with self._lock:
-            calls = list(self._calls)
-            self._calls.clear()
+            calls = [call for queue in self._queues for call in queue]
+            for queue in self._queues:
+                queue.clear()
         for future, _ in calls:
             future.cancel()

@@ -106,16 +106,23 @@ class LoopJuggler(Policies):
         Raises whatever the question ended with, and KeyboardInterrupt when SIGINT came from
         outside and the host leaves it to Python; the question is then still being asked.
         """
-        return self.wait_for(question.answer)
+        self._wait(question.answer, self._loop_to_turn())
+        return question.answer.result()
 
-    def wait_for(self, answer: Future[T], reenter: bool = False) -> T:
-        """The same for any future. `reenter`: turn a running loop, whatever the policy."""
-        loop = self._loop_to_turn(reenter)
+    def wait_apart(self, answer: Future[T], reenter: bool = False) -> T:
+        """The same for any future, also in a callback that comes while a prompt is waited for.
+
+        `reenter`: turn a running loop, whatever the policy.
+        """
+        with self._calls.apart():
+            self._wait(answer, self._loop_to_turn(reenter))
+        return answer.result()
+
+    def _wait(self, answer: Future[Any], loop: asyncio.AbstractEventLoop | None) -> None:
         if loop is None:
             self._wait_still(answer)
         else:
             self._wait_turning(loop, answer)
-        return answer.result()
 
     def _loop_to_turn(self, reenter: bool = False) -> asyncio.AbstractEventLoop | None:
         running = _running_loop()

@@ -61,10 +61,7 @@ def waiter_of_this_thread(attachment: Attachment) -> Callable[[Question[T]], T]:
     for opened in slot.open_shells:
         there = opened.attachment
         if there is not None and there.eval_thread is threading.current_thread():
-            there.juggler.look_for_gui()
-            return there.juggler.wait
-    return _wait_blocking
-
-
-def _wait_blocking(question: Question[T]) -> T:
-    return question.answer.result()
+            juggler = there.juggler
+            juggler.look_for_gui()
+            return lambda question: juggler.wait_apart(question.answer)
+    return lambda question: question.answer.result()

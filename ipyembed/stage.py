@@ -12,6 +12,8 @@ another thread, or for a callback that the borrower itself runs while it waits f
 the top level                   somebody wants to borrow
 ==============================  ==================================================
 has a question on the screen    the question steps aside, a level comes on top
+has one that is answered, and   a level comes on top
+held
 is the bottom, nothing is up    a level comes on top; questions wait at the bottom
 is lent to the same thread      it has the terminal already
 is lent to another thread       waits until that has given it back
@@ -31,7 +33,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from prompt_toolkit.application import get_app_or_none, in_terminal
+from prompt_toolkit.application import get_app_or_none, get_app_session, in_terminal
 from prompt_toolkit.renderer import CPR_Support
 
 from ipyembed.modes import use_found_modes
@@ -46,6 +48,9 @@ borrower_asks: contextvars.ContextVar[bool] = contextvars.ContextVar("borrower_a
 
 SETTLING = 0.005
 """Seconds between two looks at a question that is just coming up or going away."""
+LOOKS = 20
+"""After so many, a question is held by somebody: most likely by the very thread that wants to
+borrow, because that has to take SIGINT before the answer of a prompt is done (`handover`)."""
 
 
 class Level:
@@ -56,7 +61,8 @@ class Level:
         self.thread = thread
         """Who has borrowed the terminal; None at the bottom."""
         self.question: Question[Any] | None = None
-        self._context: contextvars.Context | None = None
+        self.context: contextvars.Context | None = None
+        """That of the question, in which its application is current."""
         self._is_over = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_wanted_back = asyncio.Event()
@@ -83,20 +89,20 @@ class Level:
     @contextmanager
     def showing(self, question: Question[Any]) -> Iterator[None]:
         """While `question` is asked here. In the context in which its application is current."""
-        self.question, self._context = question, contextvars.copy_context()
+        self.question, self.context = question, contextvars.copy_context()
         try:
             yield
         finally:
-            self.question = self._context = None
+            self.question = self.context = None
 
     def on_screen(self) -> tuple[Application[Any], contextvars.Context] | None:
         """The question's application, if it can step aside now, and its context."""
-        if self._context is None:
+        if self.context is None:
             return None
-        app = self._context.run(get_app_or_none)
+        app = self.context.run(get_app_or_none)
         if app is None or not app.is_running or app.is_done:
             return None
-        return app, self._context
+        return app, self.context
 
 
 class Stage:
@@ -127,6 +133,7 @@ class Stage:
 
         Sets `lent` to the level, or to None if the thread has the terminal already.
         """
+        looks = 0
         while True:
             top = self._levels[-1]
             if top.is_wanted_back.is_set():
@@ -147,6 +154,11 @@ class Stage:
                 async with asyncio.timeout(SETTLING):
                     await top.turn.acquire()
             except TimeoutError:
+                looks += 1
+                if looks > LOOKS and top.context is not None:
+                    over = self._lend_over(top, thread, lent)
+                    await asyncio.create_task(over, context=top.context)
+                    return
                 continue
             try:
                 if top is self._levels[-1]:
@@ -172,6 +184,16 @@ class Stage:
             if not app.is_running:
                 # Withdrawn meanwhile: nobody would read the answer to "where is the cursor?".
                 app.renderer.cpr_support = CPR_Support.NOT_SUPPORTED
+
+    async def _lend_over(
+        self, top: Level, thread: threading.Thread, lent: Future[Level | None]
+    ) -> None:
+        terminal = get_app_session().input
+        with terminal.detach(), terminal.cooked_mode():
+            use_found_modes()
+            level = Level(thread)
+            level.below = top
+            await self._lent(level, lent)
 
     async def _lent(self, level: Level, lent: Future[Level | None]) -> None:
         self._levels = (*self._levels, level)

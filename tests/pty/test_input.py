@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -315,5 +316,43 @@ def test_pdb_of_the_standard_library(spawn: Spawn) -> None:
     terminal.ctrl("u")
     terminal.line("exit")
     terminal.wait_for("^left behind: None$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()
+
+
+HELD = """
+    import asyncio, os, time
+    import ipyembed
+
+    def ask():
+        print("it blocks")
+        while not os.path.exists("entered"):
+            time.sleep(0.01)
+        time.sleep(0.3)  # the prompt has taken the line by now, or else it steps aside
+        print("got", input("your name? "))
+
+    async def main():
+        asyncio.get_running_loop().call_later(0.5, ask)
+        await ipyembed.embed_async()
+
+    asyncio.run(main())
+    print("after")
+"""
+
+
+def test_asked_when_a_line_has_just_been_entered(spawn: Spawn, tmp_path: Path) -> None:
+    """The answer of the prompt waits for the thread that asks: nobody waits for nobody."""
+    terminal = spawn(HELD)
+    terminal.wait_for("^it blocks$")
+    terminal.line("len('see')")
+    terminal.wait_for(r"len\('see'\)$")
+    (tmp_path / "entered").touch()
+    terminal.wait_for(r"your name\?$")
+    terminal.line("Ada")
+    terminal.wait_for("got Ada$")
+    terminal.wait_for("^Out.*: 3$")
+    terminal.prompt(2)
+    terminal.line("exit")
+    terminal.wait_for("^after$")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored()

@@ -49,7 +49,8 @@ def cores() -> int:
 def _prepare(python: pythons.Python) -> str:
     major, minor = python.minor
     # The toolkits are some hundred megabytes: by default, tests use those that are there anyway.
-    extra = "test,gui-test" if os.environ.get("CI") or os.environ.get("GUI") else "test"
+    everything = os.environ.get("CI") or os.environ.get("GUI")
+    extra = "test,gui-test,examples" if everything else "test"
     return venvs.prepare(python, f".venv-{major}.{minor}", f".[{extra}]")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import socket
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,9 +20,31 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "__init__.py")
 #: And the toolkit that each needs.
 WINDOWS = {"qt_window": "PySide6", "tk_window": "tk", "wx_window": "wx", "gtk_window": "gtk4"}
-TESTED_HERE = {"async_server", "in_a_coroutine", "plain_script", "ticker", "worker_thread"} | {
-    *WINDOWS
+#: The libraries that the others need; `pip install .[examples]` has them.
+LIBRARIES = {"on_qasync": "qasync", "on_trio": "trio", "on_uvloop": "uvloop", "web_app": "fastapi"}
+TESTED_HERE = {
+    "async_server",
+    "at_a_breakpoint",
+    "at_an_exception",
+    "in_a_coroutine",
+    "live_plot",
+    "logging_service",
+    "own_gui_hook",
+    "plain_script",
+    "profile_config",
+    "ticker",
+    "worker_thread",
+    *LIBRARIES,
+    *WINDOWS,
 }
+
+
+def need(library: str) -> None:
+    """Skip the test where it is not installed; under CI, everything is."""
+    if importlib.util.find_spec(library) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{library} is not installed", pytrace=False)
+        pytest.skip(f"{library} is not installed")
 
 
 def get(url: str) -> str:
@@ -40,13 +65,19 @@ def test_each_example_has_a_test() -> None:
     assert {path.stem for path in SCRIPTS} == TESTED_HERE
 
 
+def test_each_example_is_in_the_documents() -> None:
+    page = EXAMPLES.parent / "docs" / "examples.md"
+    listed = set(re.findall(r"\.\./examples/(\w+)\.py", page.read_text(encoding="utf-8")))
+    assert listed == {path.stem for path in SCRIPTS}
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_example_is_short_and_says_how_to_run_it(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) < 80
     assert lines[0].startswith('"""')
     assert lines[3] == '"""'
-    assert any(f"python examples/{path.name}" in line for line in lines[:3])
+    assert any(re.search(rf"Run: .*examples/{path.name}", line) for line in lines[:3])
 
 
 def test_ticker(spawn: Spawn) -> None:
@@ -175,3 +206,141 @@ def test_a_window(spawn: Spawn, display: str, toolkits: set[str], name: str) -> 
     assert terminal.run("await asyncio.sleep(0.2); clock.done()").endswith("False")
     terminal.run("pace = 0.01; clock.cancel()")
     leave(terminal, modes, "exit")
+
+
+def test_at_an_exception(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "at_an_exception.py")
+    modes = terminal.tty_modes()
+    assert terminal.run("order") == "Out[1]: {'what': 'cake', 'price': '12,50'}"
+    assert "ValueError" in terminal.run("raise error")
+    terminal.line("%debug")
+    terminal.wait_for("^ipdb>$")
+    terminal.line("order")
+    terminal.wait_for("^ipdb> order\n{'what': 'cake'")
+    terminal.line("q")
+    terminal.prompt(4)
+    terminal.run("order['price'] = 12.5")
+    leave(terminal, modes, r"^the script goes on; total is 19\.70$")
+
+
+def test_at_a_breakpoint(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "at_a_breakpoint.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.line("mean([1, 2, 6])")
+    for command, answer in {"p numbers": r"\[1, 2, 6\]", "n": "> .*", "total = 12": ""}.items():
+        terminal.wait_for("^ipdb>$")
+        terminal.line(command)
+        terminal.wait_for(rf"^ipdb> {re.escape(command)}\n{answer}")
+    terminal.wait_for("^ipdb>$")
+    terminal.line("c")
+    terminal.wait_for(r"^Out\[1\]: 4\.0$")
+    terminal.prompt(2)
+    terminal.line("exit")
+    terminal.wait_for("^no shell is open here; c goes on$")
+    terminal.wait_for("^ipdb>$")
+    terminal.line("c")
+    terminal.wait_for("^the script has ended: no shell is open here$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+def test_logging_service(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "logging_service.py", "50")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.send("half ty")
+    terminal.wait_for(r" stock INFO: checked, on stock\n(.*order.*\n)*In \[1\]: half ty$")
+    terminal.ctrl("c")
+    assert terminal.run("settings.pace = 0.5; log.warning('hello')").endswith("WARNING: hello")
+    leave(terminal, modes, r"INFO: the service has stopped after \d\d+ lines$")
+
+
+def test_profile_config(spawn: Spawn) -> None:
+    ipython = [sys.executable, "-m", "IPython"]
+    terminal = spawn.argv([*ipython, f"--config={EXAMPLES / 'profile_config.py'}"])
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    terminal.run("task = asyncio.create_task(asyncio.sleep(0, 'slept'))")
+    assert terminal.run("await task") == "Out[2]: 'slept'"
+    assert terminal.run("%config LoopJuggler.stuck_after") == "Out[3]: 3.0"
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+def test_own_gui_hook(spawn: Spawn) -> None:
+    terminal = spawn(EXAMPLES / "own_gui_hook.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert re.search("^GUI loop +toy ", terminal.run("%loops"), re.MULTILINE)
+    # The cell ends because frames are drawn while it awaits.
+    terminal.run("before = toy.frames\nwhile toy.frames < before + 3: await asyncio.sleep(0.01)")
+    terminal.run("%gui")
+    assert terminal.run("toy.frames") == terminal.run("toy.frames").replace("[5]", "[4]")
+    leave(terminal, modes, r"^the toy has drawn \d+ frames$")
+
+
+def test_live_plot(spawn: Spawn, display: str, toolkits: set[str]) -> None:
+    need("matplotlib")
+    if "PySide6" not in toolkits:
+        pytest.skip("PySide6 is not installed for this Python")
+    env = {"DISPLAY": display, "MPLBACKEND": "QtAgg"}
+    terminal = spawn(EXAMPLES / "live_plot.py", env=env)
+    modes = terminal.tty_modes()
+    terminal.prompt(1, timeout=60)  # the first start lists all fonts
+    terminal.run("while len(ys) < 3: await asyncio.sleep(0.01)")
+    # It has been drawn, not only asked for.
+    terminal.run("drawn = []; _ = fig.canvas.mpl_connect('draw_event', drawn.append)")
+    terminal.run("while not drawn: await asyncio.sleep(0.01)")
+    leave(terminal, modes, r"^\d+ points were drawn$")
+
+
+def test_on_qasync(spawn: Spawn, toolkits: set[str]) -> None:
+    need("qasync")
+    if "PySide6" not in toolkits:
+        pytest.skip("PySide6 is not installed for this Python")
+    terminal = spawn(EXAMPLES / "on_qasync.py", env={"QT_QPA_PLATFORM": "offscreen"})
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert terminal.run("await count_down(0.1)") == "Out[1]: 'done'"
+    terminal.run("button.click()")
+    assert terminal.run("while not 0 < bar.value() < 99: await asyncio.sleep(0.01)") == ""
+    leave(terminal, modes, "^the window closes$")
+
+
+def test_on_trio(spawn: Spawn) -> None:
+    need("trio")
+    terminal = spawn(EXAMPLES / "on_trio.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert "first: 1" in terminal.run("{await done.receive(), await done.receive()}")
+    assert terminal.run("with trio.move_on_after(0.01): await trio.sleep_forever()") == ""
+    leave(terminal, modes, r"^all workers have stopped; \d+ results were left$")
+
+
+def test_on_uvloop(spawn: Spawn) -> None:
+    need("uvloop")
+    terminal = spawn(EXAMPLES / "on_uvloop.py")
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert "uvloop.Loop" in terminal.run("type(asyncio.get_running_loop())")
+    answers = terminal.run('await asyncio.gather(*map(ask, "abc"))')
+    assert answers == "Out[2]: ['A', 'B', 'C']"
+    leave(terminal, modes, "^the server has had 3 connections$")
+
+
+def test_web_app(spawn: Spawn) -> None:
+    need("fastapi")
+    need("uvicorn")
+    terminal = spawn(EXAMPLES / "web_app.py", "0")
+    modes = terminal.tty_modes()
+    url = terminal.wait_for(r"http://127\.0\.0\.1:[1-9]\d+")
+    terminal.prompt(1)
+    terminal.run("items['tea'] = 99")
+    terminal.send("half ty")
+    assert get(f"{url}/items/tea") == '{"tea":99}'
+    terminal.wait_for(r'"GET /items/tea HTTP/1\.1" 200 OK\nIn \[2\]: half ty$')
+    terminal.ctrl("c")
+    terminal.wait_for(r"^In \[2\]:$")
+    leave(terminal, modes, "^the server has stopped$")

@@ -10,8 +10,6 @@ project_copyright = author
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-# A page may be written before index.md names it.
-suppress_warnings = ["toc.not_included"]
 html_theme = "furo"
 html_title = f"ipyembed {__version__}"
 

@@ -20,7 +20,8 @@ Try:
 def mean(numbers: list[float]) -> float:
     total = sum(numbers)
     breakpoint()
-    return total / len(numbers)
+    count = len(numbers)
+    return total / count
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import ipyembed
 from docs import make_performance
 from docs.make_policies import PAGE, ROOT, page, policies
 from ipyembed import LoopJuggler
@@ -110,3 +111,16 @@ def longest_piece(node: ast.expr) -> str:
 
 def squeeze(text: str) -> str:
     return re.sub(r"\s+", " ", text.replace("`", "'")).strip()
+
+
+def test_the_api_page_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"^\.\. auto\w+:: ipyembed\.(\w+)$", text, re.MULTILINE))
+    assert described == set(ipyembed.__all__) - {"__version__"}
+
+
+def test_each_page_is_in_the_table_of_contents() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = text.split("{toctree}")[1].split("```")[0].split()
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages <= set(listed)

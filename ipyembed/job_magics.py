@@ -9,7 +9,6 @@ transforms the cell. Elsewhere, as in a function, they are `run_in_foreground()`
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import re
 import shlex
@@ -85,6 +84,8 @@ class JobMagics(Magics):
         name = name or text.strip().partition("\n")[0]
         code = JobCode(self._attachment.shell, text)
         if "process" in options:
+            import multiprocessing  # would take its time at each start
+
             if multiprocessing.get_start_method() != "fork":
                 raise UsageError(
                     "%bg --process needs processes that are forked, and here they are not; use "

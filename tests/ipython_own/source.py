@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import IPython
@@ -18,17 +19,15 @@ class NotThereError(Exception):
     """Why IPython's tests are not to be had."""
 
 
-def ipython_tests(cache: Path) -> Path:
-    """The folder with the tests of the IPython that is installed, and `conftest.py` above it.
-
-    Raises NotThereError.
-    """
+def ipython_tests(cache: Path, names: Sequence[str]) -> list[Path]:
+    """Those test modules of the IPython that is installed. Raises NotThereError."""
     folder = cache / f"ipython-{IPython.__version__}"
     if not folder.exists():
         _fetch(cache, folder)
-    if not (folder / "tests").is_dir():
-        raise NotThereError(f"the sources of IPython {IPython.__version__} have no folder `tests`")
-    return folder / "tests"
+    files = [folder / "tests" / f"{name}.py" for name in names]
+    if missing := [file.name for file in files if not file.exists()]:
+        raise NotThereError(f"IPython {IPython.__version__} has no {', '.join(missing)} in `tests`")
+    return files
 
 
 def plugins(cache: Path) -> Path:

@@ -47,19 +47,19 @@ def test_the_terminal_shell(pytestconfig: pytest.Config, tmp_path: Path) -> None
     assert pytestconfig.cache is not None
     cache = pytestconfig.cache.mkdir("ipython-source")
     try:
-        tests, path = source.ipython_tests(cache), source.plugins(cache)
+        files, path = source.ipython_tests(cache, FILES), source.plugins(cache)
     except source.NotThereError as reason:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(reason))
     copy = tmp_path / "source"  # IPython's tests write beside themselves
-    shutil.copytree(tests.parent, copy, ignore=shutil.ignore_patterns("IPython", "docs"))
+    shutil.copytree(files[0].parent.parent, copy, ignore=shutil.ignore_patterns("IPython", "docs"))
     ours = Path(__file__).parent / "startup", Path(ipyembed.__file__).parent.parent, path
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = strict\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", f"--junitxml={tmp_path / 'report.xml'}"]
         + ["-c", str(tmp_path / "pytest.ini"), "--rootdir=.", "-p", "swapped_shells"]
-        + [f"tests/{name}.py" for name in FILES],
+        + [f"tests/{file.name}" for file in files],
         cwd=copy,
         env={
             **{name: value for name, value in os.environ.items() if "PYTEST" not in name},

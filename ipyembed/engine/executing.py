@@ -8,23 +8,29 @@ from typing import Any
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from ipyembed.cells import Cells
+from ipyembed.engine.following import Following
 from ipyembed.engine.redirect import ClientOutput, jsonable, redirected
 from ipyembed.hosts import current_host
 
 
-async def execute(cells: Cells, shell: InteractiveShell, output: ClientOutput) -> dict[str, Any]:
+async def execute(
+    cells: Cells, shell: InteractiveShell, output: ClientOutput, following: Following
+) -> dict[str, Any]:
     """Run the cell that `output.request` asks for; returns the content of the reply."""
-    with redirected(shell, output):
+    with redirected(shell, output), following.magic(shell):
         arguments = _announce(shell, output)
         result = await cells.run_awaited(host=current_host(), **arguments)
         return _reply(shell, output, result)
 
 
 def execute_blocking(
-    run: Callable[..., ExecutionResult], shell: InteractiveShell, output: ClientOutput
+    run: Callable[..., ExecutionResult],
+    shell: InteractiveShell,
+    output: ClientOutput,
+    following: Following,
 ) -> dict[str, Any]:
     """The same where no loop turns that could await the cell."""
-    with redirected(shell, output):
+    with redirected(shell, output), following.magic(shell):
         return _reply(shell, output, run(**_announce(shell, output)))
 
 

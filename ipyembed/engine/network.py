@@ -54,6 +54,8 @@ LOSSY = 60.0
 """Seconds for which nobody waits for a client that did not read."""
 PACE = 0.01
 """Seconds in which output is gathered before it is sent."""
+MESSAGES_A_PACE = 20
+"""What is sent in that time while a full queue loses messages: others must not come to that."""
 
 _NAMES = ("msg_id", "msg_type")
 _ROUTERS = ("shell", "control", "stdin")
@@ -134,6 +136,7 @@ class Network:
         self._stalled_since: float | None = None
         self._lossy_until: float | None = None
         self._last_text = 0.0
+        self._last_lossy = 0.0
         self._allowance = float(BURST)
         self._allowed_at = time.monotonic()
         self._is_stopping = False
@@ -242,6 +245,8 @@ class Network:
         _listen(poller, self._sockets["iopub"], flags)
         if is_stalled:
             waits.append(0.05)
+        elif self.outgoing and self._lossy_until is not None:
+            waits.append(self._last_lossy + PACE - now)
         elif self.outgoing:
             waits.append(0 if self.outgoing.is_urgent else self._text_is_due() - now)
         known = [seconds for seconds in waits if seconds is not None]
@@ -318,10 +323,15 @@ class Network:
             self._sockets["iopub"].setsockopt(zmq.XPUB_NODROP, 1)
         if not self.outgoing.is_urgent and now < self._text_is_due():
             return
-        while (message := self.outgoing.first()) is not None:
+        allowed = MESSAGES_A_PACE if self._lossy_until is not None else math.inf
+        if allowed < math.inf and now < self._last_lossy + PACE:
+            return
+        self._last_lossy = now
+        while allowed > 0 and (message := self.outgoing.first()) is not None:
             if not self._send(message):
                 return
             self.outgoing.sent()
+            allowed -= 1
             if message.kind == "stream":
                 self._last_text = now
 
@@ -348,6 +358,7 @@ class Network:
         return True
 
     def _stall(self) -> None:
+        """A client has a full queue. Wait for it, for a time; then let it lose messages."""
         now = time.monotonic()
         if self._stalled_since is None:
             self._stalled_since = now

@@ -41,6 +41,7 @@ class Message:
     identities: list[bytes] = field(default_factory=list)
     """Whom it is for; on ``iopub``, everybody hears it."""
     metadata: dict[str, Any] | None = None
+    size: int = 0
 
 
 @dataclass
@@ -70,29 +71,38 @@ class Outgoing:
         self._pid = os.getpid()
         self.dropped_characters = 0
 
-    def put(self, message: Message) -> None:
-        """Send `message` soon, after what was put in before."""
+    def put(self, message: Message, size: int = 0) -> None:
+        """Send `message` soon, after what was put in before.
+
+        With a `size`, in characters, it waits for room like output does.
+        """
         with self._changed:
-            if self._is_closed:
+            if self._is_closed or (size and not self._wait_for_room()):
                 return
+            message.size = size
+            self._waiting += size
             self._queue.append(message)
             ring = not self._is_urgent
             self._is_urgent = True
         if ring:
             self._wake()
 
-    def put_text(self, name: str, text: str, parent: dict[str, Any]) -> None:
-        """Send `text`, written to the stream `name` by the cell whose request is `parent`."""
+    def put_text(self, name: str, text: str, parent: dict[str, Any], waits: bool = True) -> None:
+        """Send `text`, written to the stream `name` by the cell whose request is `parent`.
+
+        Without `waits`, what cannot be put in at once is dropped.
+        """
         if os.getpid() != self._pid:  # a forked child's output is not the client's
             return
         while text:
             piece, text = text[:LONGEST_PIECE], text[LONGEST_PIECE:]
-            if not self._put_piece(name, piece, parent):
+            if not self._put_piece(name, piece, parent, waits):
                 return
 
-    def _put_piece(self, name: str, piece: str, parent: dict[str, Any]) -> bool:
+    def _put_piece(self, name: str, piece: str, parent: dict[str, Any], waits: bool) -> bool:
         with self._changed:
-            if not self._wait_for_room():
+            has_room = self._waiting < MOST_WAITING and not self._is_closed
+            if not has_room and not (waits and self._wait_for_room()):
                 self.dropped_characters += len(piece)
                 return False
             was_empty = not self._queue
@@ -158,16 +168,17 @@ class Outgoing:
             message = Message(
                 "iopub", "stream", {"name": first.name, "text": "".join(first.pieces)}, first.parent
             )
-            # No more is joined to it: it may be sent in part of a second.
-            self._queue[0] = message
-            self._waiting -= first.size
-            self._changed.notify_all()
+            message.size = first.size
+            self._queue[0] = message  # no more is joined to it
             return message
 
     def sent(self) -> None:
         """The first message is sent, or given up."""
         with self._changed:
-            self._queue.popleft()
+            first = self._queue.popleft()
+            if first.size:
+                self._waiting -= first.size
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Take nothing any more; nobody waits any more."""

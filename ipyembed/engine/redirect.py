@@ -63,7 +63,9 @@ class ClientOutput:
 
     def publish(self, kind: str, content: dict[str, Any]) -> None:
         """Send a message that all clients hear, as an answer to the cell's request."""
-        self.network.send(Message("iopub", kind, jsonable(content), self.request.header))
+        cleaned = jsonable(content)
+        message = Message("iopub", kind, cleaned, self.request.header)
+        self.network.outgoing.put(message, size=200 + _size(cleaned))
 
 
 class _Publisher(DisplayPublisher):
@@ -233,6 +235,15 @@ def _reset(variable: ContextVar[Any], token: Any) -> None:
         variable.reset(token)
     except ValueError:  # the loop has changed the task's context (QtAsyncio)
         variable.set(None)
+
+
+def _size(value: Any) -> int:
+    """Characters in it, about."""
+    if isinstance(value, dict):
+        return sum(_size(item) for item in value.values())
+    if isinstance(value, list):
+        return sum(_size(item) for item in value)
+    return len(value) if isinstance(value, str) else 1
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:

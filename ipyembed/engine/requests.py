@@ -3,7 +3,7 @@
 ==================================  ================================================================
 request                             answered
 ==================================  ================================================================
-``execute``                         on the eval thread, one after the other, in the order of arrival
+``execute``                         on the eval thread, one after the other; clients take turns
 ``complete``, ``inspect``,          on the eval thread, as soon as that is free, also while a cell
 ``history``, ``names``              awaits; "not now" after `completion_timeout`
 all others                          at once, by the network thread
@@ -28,8 +28,10 @@ from IPython.core import release
 from IPython.core.inputtransformer2 import TransformerManager
 
 from ipyembed.engine.answers import ANSWERS, NOT_NOW
+from ipyembed.engine.following import Following
 from ipyembed.engine.network import Network, Request
 from ipyembed.engine.outgoing import Message
+from ipyembed.engine.questions import Questions
 
 REPEAT = 0.05
 """Seconds between two tries to interrupt: a signal that comes just before a system call is not
@@ -94,11 +96,13 @@ class Requests:
     def __init__(self, engine: EvalThread) -> None:
         self._engine = engine
         self.network: Network
-        self.questions: Any
+        self.questions: Questions
+        self.following: Following
         # Guards the queue and what runs: cells end on the eval thread.
         self._lock = threading.Lock()
         self._queue: deque[Request] = deque()
         self._queued: Counter[bytes] = Counter()
+        self._turns: dict[bytes, int] = {}
         self.running: Running | None = None
         self._calls: list[_Call] = []
         self._syntax = TransformerManager()
@@ -134,6 +138,7 @@ class Requests:
             self._queued.pop(client, None)
         self._calls = [call for call in self._calls if call.request.client != client]
         self.questions.client_left(client)
+        self.following.end(client)
 
     def turned(self) -> float | None:
         """See `Receiver`: answer what is done, and "not now" to what is late."""
@@ -197,10 +202,7 @@ class Requests:
         with self._lock:
             if self.running is not None or not self._queue:
                 return
-            request = self._queue.popleft()
-            self._queued[request.client] -= 1
-            if not self._queued[request.client]:
-                del self._queued[request.client]
+            request = self._take_next()
             running = self.running = Running(request, time.monotonic())
         try:
             self._engine.begin(running)
@@ -209,6 +211,18 @@ class Requests:
                 self.running = None
             self._finish(request, _error("EngineError", "the host's loop has ended"))
             self._engine.ask_to_close()
+
+    def _take_next(self) -> Request:
+        """The first of the client that has waited longest for its turn: no flood stops others."""
+        turns = {r.client: self._turns.get(r.client, 0) for r in self._queue}
+        client = min(turns, key=lambda client: turns[client])
+        request = next(r for r in self._queue if r.client == client)
+        self._queue.remove(request)
+        self._turns = {**turns, client: max(self._turns.values(), default=0) + 1}
+        self._queued[client] -= 1
+        if not self._queued[client]:
+            del self._queued[client]
+        return request
 
     def cell_began(self, running: Running) -> None:
         """Eval thread."""

@@ -18,6 +18,7 @@ from traitlets.config import Config
 from ipyembed.engine.answers import ANSWERS
 from ipyembed.engine.directory import EngineFiles
 from ipyembed.engine.engine_shell import singleton
+from ipyembed.engine.following import Following
 from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.network import Network, Request
 from ipyembed.engine.places import Place, ThreadPlace, choose
@@ -168,6 +169,7 @@ class Engine:
             self._questions = Questions(self._network)
             self._requests.network = self._network
             self._requests.questions = self._questions
+            self._following = self._requests.following = Following(self._network)
             self._network.start()
             files.write(self._network.info)
         except BaseException:
@@ -239,6 +241,7 @@ class Engine:
         atexit.unregister(self.close)
         self._files.remove()
         self._questions.close()
+        self._following.close()
         running = self._requests.running
         if running is not None and running.interrupt is not None:
             running.interrupt()
@@ -334,7 +337,7 @@ class Engine:
 
         self._is_running_cell = True
         try:
-            reply = await shell.execute(output, began)
+            reply = await shell.execute(output, self._following, began)
         except BaseException as error:
             text = str(error) or "the host has cancelled it"
             name = type(error).__name__

@@ -31,6 +31,7 @@ from ipyembed.attachment import Attachment
 from ipyembed.cells import Cells
 from ipyembed.engine.engine_shell import make_shell
 from ipyembed.engine.executing import execute, execute_blocking
+from ipyembed.engine.following import Following
 from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.places import Place, start_here
 from ipyembed.engine.redirect import ClientOutput
@@ -77,11 +78,13 @@ class OwnShell:
             self._shell = shell
         return self._shell
 
-    async def execute(self, output: ClientOutput, began: Callable[[Any], object]) -> Reply:
+    async def execute(
+        self, output: ClientOutput, following: Following, began: Callable[[Any], object]
+    ) -> Reply:
         """Run a client's cell. `began` is told what interrupts it."""
         shell = self.shell()
         began(self.interrupts)
-        return await execute(self._cells, shell, output)
+        return await execute(self._cells, shell, output, following)
 
     def dispose(self) -> None:
         """Nothing is left of the shell. Eval thread, or when that has ended."""
@@ -151,7 +154,9 @@ class TerminalShell:
         """See `OwnShell`."""
         return self.attachment.shell
 
-    async def execute(self, output: ClientOutput, began: Callable[[Any], object]) -> Reply:
+    async def execute(
+        self, output: ClientOutput, following: Following, began: Callable[[Any], object]
+    ) -> Reply:
         """See `OwnShell`."""
         shell, attachment = self.shell(), self.attachment
         interrupts = EngineInterrupts(shell, attachment.juggler.call_in_eval_thread)
@@ -162,11 +167,12 @@ class TerminalShell:
             stack.callback(shell.events.unregister, "pre_execute", self._show_new_number)
             if not self._is_standing_still():
                 cells = _cells(shell, interrupts, stack)
-                reply = await execute(cells, shell, output)
+                reply = await execute(cells, shell, output, following)
             else:
                 kept, attachment.juggler.interrupts = attachment.juggler.interrupts, interrupts
                 stack.callback(setattr, attachment.juggler, "interrupts", kept)
-                reply = execute_blocking(attachment.cells.run_for_client, shell, output)
+                run = attachment.cells.run_for_client
+                reply = execute_blocking(run, shell, output, following)
         self._running = None
         self._show_new_number()
         return reply

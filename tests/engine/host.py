@@ -155,7 +155,7 @@ class Client:
     def finish(self, request: str, timeout: float = TIMEOUT) -> Result:
         """What came of it."""
         deadline = time.monotonic() + timeout
-        result = Result(self.reply(request, timeout))
+        result = Result({})
         kept, self.others = self.others, []
         while True:
             message = kept.pop(0) if kept else self.iopub(deadline)
@@ -165,7 +165,13 @@ class Client:
             result.messages.append(message)
             if message["content"].get("execution_state") == "idle":
                 self.others += kept
+                result.reply = self.reply(request, timeout)
                 return result
+
+    def read_on(self) -> None:
+        """Read what others are told, and forget it, as a front end does that is not busy."""
+        while self.raw.iopub_channel.socket.poll(0):
+            self.raw.get_iopub_msg(timeout=1)
 
     def run(self, code: str, timeout: float = TIMEOUT, **kwargs: Any) -> Result:
         """Run a cell to its end."""

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ipyembed.lent import terminal_lent
 from ipyembed.modes import modes_restored
@@ -95,22 +95,35 @@ class Interrupts:
 
 @contextmanager
 def interrupts_noted() -> Iterator[Interrupts]:
-    """While a child has the terminal: SIGINT is its own, we take note of it. Eval thread."""
+    """While a child has the terminal: SIGINT is its own, we take note of it. Eval thread.
+
+    Ctrl-Z stops it and this process, as it does without us: a prompt could not come up.
+    """
     noted = Interrupts()
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is None:
-        yield noted
-        return
 
     def note(*_: object) -> None:
         noted.came = True
 
-    signal.signal(signal.SIGINT, note)
-    try:
+    with _handled("SIGINT", note), _handled("SIGTSTP", signal.SIG_DFL):
         yield noted
+
+
+@contextmanager
+def _handled(name: str, handler: Any) -> Iterator[None]:
+    number = getattr(signal, name, None)  # Windows has no SIGTSTP
+    if number is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.getsignal(number)
+    if previous in (None, signal.SIG_IGN):  # installed from C: it could not be put back
+        yield
+        return
+    signal.signal(number, handler)
+    try:
+        yield
     finally:
-        if signal.getsignal(signal.SIGINT) is note:
-            signal.signal(signal.SIGINT, previous)
+        if signal.getsignal(number) is handler:
+            signal.signal(number, previous)
 
 
 class Waiting:

@@ -90,6 +90,23 @@ def test_like_ipythons(spawn: Spawn) -> None:
     terminal.assert_terminal_restored(modes)
 
 
+def test_ctrl_z_is_the_commands(spawn: Spawn) -> None:
+    """The cell is not left behind as a job: its command would keep the terminal.
+
+    (The group of these processes is orphaned, so that the system does not stop them.)
+    """
+    terminal = spawn(AWAITED.replace("RUN", "asyncio.run"))
+    terminal.prompt(1)
+    terminal.paste("await asyncio.sleep(0)\n!echo up; sleep 0.5; echo down")
+    terminal.send("\x1b\r")
+    terminal.wait_for("^up$")
+    terminal.ctrl("z")
+    terminal.wait_for("down$")
+    terminal.prompt(2)
+    assert terminal.run("__import__('ipyembed.job_table').job_table.job_table.jobs").endswith("[]")
+    exit_from(terminal)
+
+
 def test_the_shells_own_loop_goes_on(spawn: Spawn, tmp_path: Path) -> None:
     child = write_child(tmp_path)
     terminal = spawn(EMBED)

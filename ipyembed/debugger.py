@@ -42,6 +42,7 @@ from ipyembed.attachment import Attachment
 from ipyembed.cells import open_cell
 from ipyembed.completion import EvalThreadCompleter
 from ipyembed.embedding import singleton_replaced
+from ipyembed.hints import hint_for
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
 from ipyembed.lent import terminal_lent
@@ -235,6 +236,11 @@ class ThreadedPdb(TerminalPdb):
     def _say(self, error: BaseException) -> None:
         text = f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
         self.error(text)
+        attachment = self._prompting.attachment if self._prompting else None
+        if isinstance(error, (RuntimeError, TypeError)):
+            hint = hint_for(error, attachment.host if attachment else None)
+            if hint is not None:
+                self.message(hint)
 
 
 @dataclass

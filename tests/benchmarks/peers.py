@@ -28,6 +28,8 @@ from tests.benchmarks.raw_terminal import DEADLINE, RawTerminal
 from tests.pty.conftest import _PERSONAL
 
 OURS = "ipyembed"
+#: What prompt_toolkit sends when it begins to ask.
+_READS_PASTES = b"\x1b[?2004h"
 _COMMANDS = {
     OURS: ["-m", "ipyembed", "--no-banner", "--no-confirm-exit"],
     "IPython": ["-m", "IPython", "--no-banner", "--no-confirm-exit"],
@@ -99,11 +101,10 @@ class Shells:
 
         Give `since` after anything was typed: each key draws the prompt anew.
         """
-        prompt = rb"In \[%d\]: " % number
-        if name == "ptpython":
-            # Its prompts have no numbers; below there is that of the line in the history.
-            prompt = rb">>>" if number == 1 else rb"(?s)>>>.* %d/%d " % (number, number)
-        return terminal.wait_for(re.compile(prompt), since, timeout)
+        if name == "ptpython":  # its prompts have no numbers, and it draws >>> again at each key
+            terminal.wait_for(_READS_PASTES, since, timeout)
+            return terminal.wait_for(b">>>", terminal.output.index(_READS_PASTES, since), timeout)
+        return terminal.wait_for(re.compile(rb"In \[%d\]: " % number), since, timeout)
 
     def leave(self, terminal: RawTerminal) -> None:
         """Leave the shell, at its prompt, by Ctrl-D. Raises AssertionError if that fails."""

@@ -62,6 +62,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``engine``             attach from another process: `serve()`, ``ipyembed attach``
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
+``demo``               a tour: ``python -m ipyembed.demo``
 ``slot``               one shell at a time owns the terminal
 ``profile_config``     the user's profile, read without touching the host's logging
 ``process_state``      what a shell must leave as it found it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,32 @@ from ipyembed.juggler import LoopJuggler
 from ipyembed.shell import ThreadedInteractiveShell
 
 SHELL_LINE = 'c.TerminalIPythonApp.interactive_shell_class = "ipyembed.ThreadedInteractiveShell"'
+
+
+GREETING = "ipyembed: tasks and windows go on while you type; see %loops, %jobs, and %bg?\n"
+
+# A screen of 80 by 24. IPython's own is 250 lines long.
+HELP = """\
+IPython with its prompt in a thread: asyncio tasks, jobs and windows go on
+while you type. It takes ipython's arguments and reads ipython's profiles.
+
+  ipyembed                     a prompt
+  ipyembed FILE [ARGS...]      run a script; with -i before it, a prompt follows
+  ipyembed -m MODULE, -c CODE  likewise
+  ipyembed install-profile [NAME]
+                               from then on: ipython --profile=NAME has it, too
+  ipyembed engines             the running programs that have called
+                               ipyembed.serve()
+  ipyembed attach [NAME]       a prompt in one of them
+
+  --profile=NAME   --no-banner   --no-confirm-exit   --quick   --pylab   --version
+  --gui=NAME                   qt, tk, wx, gtk4, ...; found by itself when alive
+  --LoopJuggler.POLICY=VALUE   for example --LoopJuggler.sync_cells=inside
+  --help-all                   all policies and options, with their values
+
+In a program: ipyembed.embed(), await ipyembed.embed_async().
+In an IPython that runs: %load_ext ipyembed. A tour: python -m ipyembed.demo.
+"""
 
 
 class InstallProfileApp(Application):
@@ -105,6 +132,19 @@ class IPyEmbedApp(TerminalIPythonApp):
         ),
         "engines": ("ipyembed.engine.listing.EnginesApp", "List the programs to attach to."),
     }
+
+    def emit_help(self, classes: bool = False) -> Generator[str, None, None]:
+        """What ``--help`` prints, by lines; with `classes`, what ``--help-all`` does."""
+        if classes:
+            yield from super().emit_help(classes)
+        else:
+            yield HELP
+
+    def init_banner(self) -> None:
+        """Show the banner, with a line of ours unless the profile has one there."""
+        if self.shell is not None and not self.shell.banner2:
+            self.shell.banner2 = GREETING
+        super().init_banner()  # type: ignore[no-untyped-call]
 
     @default("classes")
     def _classes_default(self) -> list[Any]:

@@ -143,6 +143,10 @@ class JobMagics(Magics):
 
         ``%wait [ID…]``; without ID for all that are running. Ctrl-C and Ctrl-Z come back to the
         prompt.
+
+        Example::
+
+            In [5]: %wait 2 3
         """
         awaited, words = _words(line)
         jobs = [_job(word) for word in words] or job_table.running
@@ -173,6 +177,10 @@ class JobMagics(Magics):
 
         A coroutine is cancelled at what it awaits; a process is killed. A function that has begun
         in a thread cannot be ended.
+
+        Example::
+
+            In [5]: %cancel 2
         """
         options, rest = _options(line, "all")
         jobs = job_table.running if "all" in options else [_job(word) for word in rest.split()]
@@ -195,6 +203,10 @@ class JobMagics(Magics):
             -o ID    what the job has printed, the last 1,000 lines
             -e ID    the traceback of the job that has failed
             -c       forget the jobs that have ended
+
+        Example::
+
+            In [5]: %jobs -v
         """
         options, rest = _options(line, "v", "all", "o", "e", "c")
         if "c" in options:

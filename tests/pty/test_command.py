@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from IPython.core.magic import Magics
 
+from ipyembed.job_magics import JobMagics
+from ipyembed.magics import LoopMagics
 from tests.pty.conftest import Spawn
 from tests.pty.profile import write_config
 
@@ -112,6 +115,32 @@ def test_exit_codes_of_scripts_and_errors_in_them(spawn: Spawn, tmp_path: Path) 
         assert ours.wait_exit() == theirs.wait_exit(), arguments
         text = ours.screen_text().replace("[IPyEmbedApp]", "[TerminalIPythonApp]")
         assert text == theirs.screen_text()
+
+
+def test_help_fits_on_a_screen(spawn: Spawn) -> None:
+    terminal = spawn.argv([*COMMAND, "--help"], rows=24, cols=80)
+    assert terminal.wait_exit() == 0
+    assert terminal.screen.rows[0].startswith("IPython with its prompt in a thread")
+    assert "--help-all" in terminal.screen_text()
+
+
+def test_it_greets_with_one_line(spawn: Spawn, ipython_dir: Path) -> None:
+    terminal = spawn.argv(COMMAND, cols=80)
+    terminal.prompt(1)
+    terminal.wait_for(r"^ipyembed: .*%loops, %jobs.*\n\nIn \[1\]:")
+    write_config(ipython_dir, "c.TerminalInteractiveShell.banner2 = 'of the profile\\n'")
+    terminal = spawn.argv(COMMAND)
+    terminal.prompt(1)
+    terminal.wait_for(r"^of the profile$")
+    assert "%loops" not in terminal.screen_text()
+
+
+@pytest.mark.parametrize("magics", [JobMagics, LoopMagics])
+def test_each_magic_has_an_example(magics: type[Magics]) -> None:
+    names = {name for kind in magics.magics.values() for name in kind.values()}
+    assert names
+    for name in names:
+        assert re.search("Examples?::", getattr(magics, name).__doc__), name
 
 
 def test_help_all_lists_the_policies(spawn: Spawn) -> None:

@@ -11,7 +11,7 @@ PYTHON = $(or $(shell for python in $(PYTHONS) python3 python3.13 python3.12 pyt
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done),$(error Python 3.11 or newer was not found))
 
-.PHONY: help demo test lint storm bench soak clean
+.PHONY: help demo test lint docs storm bench soak clean
 
 help:
 	@echo 'make demo   an async server with a live prompt, in this terminal'

@@ -100,7 +100,7 @@ _HOME = {
     "juggler_state": "ipyembed.state",
     "run_in_background": "ipyembed.jobs",
     "run_in_foreground": "ipyembed.foreground",
-    "serve": "ipyembed.engine.serving",
+    "serve": "ipyembed.engine.optional",
     "set_trace": "ipyembed.breakpoints",
     "ThreadedInteractiveShell": "ipyembed.shell",
     "ThreadedInteractiveShellEmbed": "ipyembed.shell",

@@ -72,6 +72,20 @@ def test_star_import_and_dir() -> None:
     assert len(set(ipyembed.__all__)) == len(ipyembed.__all__)
 
 
+def test_the_engine_may_be_missing_until_it_is_called() -> None:
+    script = """if True:
+        import sys
+        sys.modules["zmq"] = sys.modules["jupyter_client"] = None
+        import ipyembed
+        from ipyembed import *
+        try:
+            ipyembed.serve("name")
+        except ImportError as error:
+            print(error)
+    """
+    assert printed_by(script).startswith("ipyembed.serve() needs the libraries of the extra")
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'ipyembed' has no attribute 'embedd'"):
         ipyembed.embedd  # noqa: B018

@@ -183,26 +183,36 @@ def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def interrupt_soon(roots: set[FrameType], seen: list[str]) -> threading.Timer:
+def interrupt_once(
+    begun: threading.Event, roots: set[FrameType], seen: list[str]
+) -> threading.Thread:
+    """A moment after `begun`, whatever else the machine has to do until then."""
+
     def call(frame: FrameType | None) -> None:
         activity = find_activity(frame, roots)
         if activity is not None:
             seen.append(activity.name)
             interrupt(activity, "a place")
 
-    timer = threading.Timer(0.1, nudge.call_threadsafe, (call,))
-    timer.start()
-    return timer
+    def run() -> None:
+        assert begun.wait(60)
+        time.sleep(0.1)  # into the blocking call that comes next
+        nudge.call_threadsafe(call)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
-async def sleeps(log: list[str]) -> None:
+async def sleeps(log: list[str], begun: threading.Event) -> None:
     try:
-        await nested(log)
+        await nested(log, begun)
     finally:
         log.append("finally")
 
 
-async def nested(log: list[str]) -> None:
+async def nested(log: list[str], begun: threading.Event) -> None:
+    begun.set()
     try:
         time.sleep(30)
     except KeyboardInterrupt:
@@ -210,7 +220,8 @@ async def nested(log: list[str]) -> None:
         raise
 
 
-async def swallows(log: list[str]) -> str:
+async def swallows(log: list[str], begun: threading.Event) -> str:
+    begun.set()
     try:
         time.sleep(30)
     except KeyboardInterrupt:
@@ -228,15 +239,17 @@ def test_a_task_that_blocks_ends_and_the_loop_goes_on(
     roots = set(frames(sys._getframe()))
 
     async def main() -> str:
-        task = asyncio.create_task(sleeps(log), name="the sleeper")
-        timer = interrupt_soon(roots, seen)
+        begun = threading.Event()
+        thread = interrupt_once(begun, roots, seen)
+        task = asyncio.create_task(sleeps(log, begun), name="the sleeper")
         await asyncio.wait({task})
-        timer.join()
+        thread.join()
         assert isinstance(task.exception(), Interrupted)
-        other = asyncio.create_task(swallows(log))
-        timer = interrupt_soon(roots, seen)
+        begun = threading.Event()
+        thread = interrupt_once(begun, roots, seen)
+        other = asyncio.create_task(swallows(log, begun))
         await asyncio.wait({other})
-        timer.join()
+        thread.join()
         return other.result()
 
     assert loop.run_until_complete(main()) == "went on"
@@ -264,15 +277,16 @@ def test_a_callback_that_blocks_ends_and_the_loop_goes_on(
         time.sleep(30)
 
     async def main() -> None:
-        timer = interrupt_soon(roots, seen)
-        asyncio.get_running_loop().call_soon(
-            *((blocks,) if callback == "python" else (time.sleep, 1))
-        )
-        begun = time.monotonic()
+        begun = threading.Event()
+        thread = interrupt_once(begun, roots, seen)
+        running = asyncio.get_running_loop()
+        running.call_soon(begun.set)
+        running.call_soon(*((blocks,) if callback == "python" else (time.sleep, 1)))
+        before = time.monotonic()
         await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)
-        assert time.monotonic() - begun < 20
-        timer.join()
+        assert time.monotonic() - before < 20
+        thread.join()
 
     loop.run_until_complete(main())
     if callback == "c" and "uvloop" in type(loop).__module__:
@@ -290,10 +304,20 @@ def test_a_loop_that_waits_is_not_interrupted(held: None, loop: asyncio.Abstract
     seen: list[str] = []
     roots = set(frames(sys._getframe()))
 
-    async def main() -> None:
-        timer = interrupt_soon(roots, seen)
-        await asyncio.sleep(0.3)
-        timer.join()
+    begun = threading.Event()
+    thread = interrupt_once(begun, roots, seen)
+    over = loop.create_future()
 
+    async def main() -> None:
+        loop.call_soon(begun.set)
+        await over
+
+    def end() -> None:
+        thread.join()
+        loop.call_soon_threadsafe(over.set_result, None)
+
+    thread_is_over = threading.Thread(target=end)
+    thread_is_over.start()
     loop.run_until_complete(main())
+    thread_is_over.join()
     assert seen == []

@@ -192,7 +192,9 @@ def unfinished(data: bytes) -> int:
         return len(match[0])
     for length in range(1, min(4, len(data) + 1)):
         byte = data[-length]
-        if byte >= 0xC0:  # the first of a character of UTF-8
+        if byte > 0xF4:  # not UTF-8
+            return 0
+        if byte >= 0xC0:  # the first of a character
             needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             return length if length < needed else 0
         if byte < 0x80:

@@ -56,7 +56,7 @@ PATIENCE = 0.25
 """Seconds that text waits for the prompt loop before the stand-in takes it."""
 IN_FLIGHT = 0.02
 """Seconds that a write which has begun may take to end when the descriptors are led home."""
-BUSY = 0.2
+BUSY = 5.0
 """Seconds after some text in which more of it may be under way at any moment."""
 GOODBYE = 1.0
 """Seconds that closing waits for each of the threads that read the pty."""
@@ -306,12 +306,13 @@ class Pump:
 
         Raises OSError if one could not be moved. Under the lock.
         """
-        self._read(MOST_UNWRITTEN)
+        self._read(ENOUGH)
         is_busy = time.monotonic() - self._last_read < BUSY
         self.flush()
         if is_busy and (switch := self._get_switch()):
             switch.move(moves)
         else:
+            self.forward()
             for source, fd in moves:
                 os.dup2(source, fd)
         self.forward(in_flight=True)

@@ -110,11 +110,16 @@ def write_all(fd: int, data: bytes | bytearray) -> None:
         try:
             left = left[os.write(fd, left) :]
         except BlockingIOError:
-            ready = select.poll()
-            ready.register(fd, select.POLLOUT)
-            ready.poll()
+            wait_writable(fd)
         except InterruptedError:
             pass
+
+
+def wait_writable(fd: int) -> None:
+    """Wait until the terminal takes something."""
+    ready = select.poll()
+    ready.register(fd, select.POLLOUT)
+    ready.poll()
 
 
 class AbovePrompt:

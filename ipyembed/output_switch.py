@@ -11,8 +11,9 @@ have been led home, to the terminal. The first has to be there before the second
 
 In 1 and 4 no other Python code runs, because these calls of the C library do not give up the GIL,
 where those of `os` do. They do not block, and take a millisecond, on a busy machine `PATIENCE` at
-most. Where there is no ctypes, in Python without a GIL, and for threads that are not Python's, one
-line may overtake another here.
+most. Whether a thread is still in the midst of a write, Linux tells in /proc; elsewhere it has to
+be quiet for a while. Where there is no ctypes, in Python without a GIL, and for threads that are
+not Python's, one line may overtake another here.
 
 What does not work: doing 1 and 4 at once. A terminal that is slower than who prints is always full;
 then what the pty holds cannot be written without waiting, and who prints does not wait.
@@ -20,10 +21,10 @@ then what the pty holds cannot be written without waiting, and who prints does n
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,14 +32,18 @@ from functools import cache
 from typing import Any
 
 from ipyembed.output_descriptors import Moves, out_of_the_way
-from ipyembed.output_screen import write_all
+from ipyembed.output_screen import wait_writable, write_all
 
 ROOM = 64 * 1024
 """Bytes that a read takes: more than a pty holds."""
-PATIENCE = 0.02
+WORDS = 256
+"""Bytes in which Linux tells the system call of a thread."""
+PATIENCE = 0.1
 """Seconds that writes which have begun may take to end."""
-PAUSE = 200
-"""Microseconds between two looks whether they have; after two in vain, they have."""
+PAUSE = 500
+"""Microseconds between two looks whether they have."""
+IN_VAIN = 6
+"""Looks in vain after which they have, where that cannot be known."""
 
 
 class Switch:
@@ -53,6 +58,9 @@ class Switch:
         self._probe = probe
         self._calls = _calls()
         self._buffer = self._calls.make_buffer(ROOM)
+        self._words = self._calls.make_buffer(WORDS)
+        self._threads: list[bytes] = []
+        self._fds: list[int] = []
         # Its mode is its own: that of the terminal's other descriptors is for others to choose.
         flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
         self._terminal = out_of_the_way(os.open(os.ttyname(terminal), flags))
@@ -67,11 +75,18 @@ class Switch:
         Raises OSError if a descriptor could not be moved, or when the terminal is gone.
         """
         failed = 0
+        self._threads = [
+            f"/proc/self/task/{thread.native_id}/syscall".encode()
+            for thread in threading.enumerate()
+            if thread is not threading.current_thread()
+        ]
+        self._fds = [fd for _, fd in moves]
         with _gil_kept():
             data = self._read_what_comes()
             self._calls.tcflow(self._probe, termios.TCOOFF)
         try:
             write_all(self._terminal, data)
+            wait_writable(self._terminal)
         finally:
             with _gil_kept():
                 for source, fd in moves:
@@ -88,24 +103,50 @@ class Switch:
         calls = self._calls
         deadline = time.monotonic() + PATIENCE
         data, in_vain = b"", 0
-        while in_vain < 2 and time.monotonic() < deadline:
+        while in_vain < IN_VAIN and time.monotonic() < deadline:
+            is_written = self._is_being_written()  # asked before the last look
             in_vain += 1
             while (count := calls.read(self._master, self._buffer, ROOM)) > 0:
                 data += self._buffer.raw[:count]
                 in_vain = 0
             if data and write:
                 data = data[max(0, calls.write(self._terminal, data, len(data))) :]
-                in_vain = 0 if data else in_vain
-            if self._is_being_written():
+            if is_written is False and not (data and write):
+                break
+            if is_written or (data and write):
                 in_vain = 0
             calls.usleep(PAUSE)
         return data
 
-    def _is_being_written(self) -> bool:
-        # Linux: who writes to a terminal holds its lock until all is written; anybody else's write
-        # would block, even of nothing. Other systems say nothing here.
-        written: int = self._calls.write(self._probe, b"", 0)
-        return written < 0 and bool(self._calls.errno() == errno.EAGAIN)
+    def _is_being_written(self) -> bool | None:
+        """Whether a thread of Python's may be writing to what is moved; None: nobody knows."""
+        for path in self._threads:
+            call = self._call_of(path)
+            if call is None:
+                return None
+            # One that is "running" may have been in a write, and waits for a processor to go on.
+            if call.startswith(b"running") or _is_write(call, self._fds):
+                return True
+        return False
+
+    def _call_of(self, path: bytes) -> bytes | None:
+        """The system call that a thread is in, in Linux's words."""
+        calls = self._calls
+        fd = calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if fd < 0:
+            return None
+        count = calls.read(fd, self._words, WORDS)
+        calls.close(fd)
+        return bytes(self._words.raw[: max(0, count)])
+
+
+def _is_write(call: bytes, fds: list[int]) -> bool:
+    """Whether it has a descriptor, an address and a count: a write, or something like it."""
+    words = call.split()
+    if len(words) < 4:
+        return False
+    fd, address, count = (int(word, 16) for word in words[1:4])
+    return fd in fds and address > 0xFFFF and count > 0
 
 
 @contextmanager
@@ -131,6 +172,8 @@ def _calls() -> Any:
         read=libc.read,
         usleep=libc.usleep,
         write=libc.write,
+        open=libc.open,
+        close=libc.close,
         dup2=libc.dup2,
         tcflow=libc.tcflow,
         errno=ctypes.get_errno,

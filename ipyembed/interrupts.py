@@ -30,6 +30,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
+from ipyembed.gui import breaking_out
 from ipyembed.job import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
@@ -102,6 +103,8 @@ class CellInterrupts:
         self._holds_nudge = False
         self._awaited: _Awaited | None = None
         self._in_cell = False
+        self._depths: tuple[int, ...] = ()
+        self._wants_out = False
         self._ignored = 0.0
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
@@ -115,6 +118,7 @@ class CellInterrupts:
     def open(self) -> None:
         """Begin; nothing of the host's is touched yet."""
         self._holds_nudge = self._is_main and nudge.hold()
+        self._sigint.unnoticed_threadsafe = self._break_out_threadsafe
 
     def close(self) -> None:
         """End, for good."""
@@ -164,6 +168,8 @@ class CellInterrupts:
         self._ignored = 0.0
         was_taken = self._sigint.is_taken
         self.to_shell()
+        self._depths = breaking_out.depths()
+        self._wants_out = False
         self._in_cell = True
         try:
             yield
@@ -235,7 +241,8 @@ class CellInterrupts:
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
         executing = self._runs(_RUNS_CODE, frame) and current_job() is None
         if executing and not (awaited is not None and awaited.is_critical()):
-            self._interrupt()
+            if not self._is_to_break_out(frame):
+                self._interrupt()
         elif awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
             self._cancel(awaited, frame)
         elif _is_in_hook(frame):
@@ -259,6 +266,34 @@ class CellInterrupts:
             awaited.call_soon_threadsafe(awaited.deliver)
         elif now - awaited.asked > AT_ONCE:
             self._interrupt_activity(frame, awaited.loop, awaited.roots)
+
+    def _is_to_break_out(self, frame: FrameType | None) -> bool:
+        """Whether the cell runs a toolkit's loop, and this is a callback of that: it has been asked
+        to end. If it does not, the next Ctrl-C is for the callback."""
+        if frame is not None and frame.f_code is _BREAKS_OUT:
+            return True
+        if self._wants_out and breaking_out.is_about_to_call(frame):
+            return True
+        if not self._is_main or self._wants_out or breaking_out.depths() <= self._depths:
+            self._wants_out = False
+            return False
+        self._break_out_threadsafe()
+        return True
+
+    def _break_out_threadsafe(self) -> None:
+        """Have the toolkit whose loop the cell runs call `_break_out`."""
+        if self._in_cell and breaking_out.is_possible():
+            self._wants_out = True
+            breaking_out.call_threadsafe(self._break_out)
+
+    def _break_out(self) -> None:
+        frame = sys._getframe()
+        if not self._wants_out or not self._runs(_RUNS_CODE, frame):
+            return
+        self._wants_out = False
+        caller = breaking_out.caller_of_loop(frame)
+        breaking_out.leave_loop(caller, is_hosts=any(self._depths))
+        breaking_out.raise_when_it_goes_on(caller)
 
     def _interrupt_activity(
         self,
@@ -314,6 +349,9 @@ class CellInterrupts:
 
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
         self._interrupt_activity(frame, self.host_loop, self.roots)
+
+
+_BREAKS_OUT = CellInterrupts._break_out.__code__
 
 
 def _is_in_hook(frame: FrameType | None) -> bool:

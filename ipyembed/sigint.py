@@ -57,6 +57,8 @@ class Sigint:
         self._handle_frame = handle
         self.wake_threadsafe: Callable[[], object] | None = None
         """Makes a loop that waits in C call some Python. Called on a thread of ours."""
+        self.unnoticed_threadsafe: Callable[[], object] | None = None
+        """Called when the handler has not run in time, on a thread of ours."""
         self.is_taken = False
         self.previous: Any = None
         """The host's handler, while SIGINT is taken."""
@@ -169,6 +171,8 @@ class _Reader:
                 if self._sigint.runs_threadsafe() == runs:
                     self._sigint.help_threadsafe()
                     nudge.now_threadsafe()
+                    if (unnoticed := self._sigint.unnoticed_threadsafe) is not None:
+                        unnoticed()
                     pause = 2 * pause if pause is not None and pause < LAST_PAUSE else None
                 else:
                     runs, pause = self._sigint.runs_threadsafe(), None

@@ -39,6 +39,7 @@ class SigintElsewhere:
         self._handle_frame = handle
         self._ident = threading.get_ident()
         self.wake_threadsafe: Callable[[], object] | None = None
+        self.unnoticed_threadsafe: Callable[[], object] | None = None
         self.is_taken = False
         self._reader: _Reader | None = None
 

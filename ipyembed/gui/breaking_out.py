@@ -1,0 +1,203 @@
+"""Ctrl-C while a cell runs a toolkit's loop: `dialog.exec()`, `Gtk.main()`, `app.MainLoop()`.
+
+Goal: the loop ends, and `KeyboardInterrupt` is raised where the cell has called it.
+
+What does not work: such a loop sits in C and goes on after a signal, so Python's handler is not
+called. Woken, the toolkit calls Python only in some callback; what is raised there is printed by
+the binding, and the loop goes on.
+
+What we do: have the toolkit call a function of ours, which every toolkit lets another thread ask
+for. In it, the modal dialog is rejected, or the loop is told to quit; and a trace function on the
+frame that has called the loop raises as soon as that goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from ipyembed.blocking import frames
+
+Function = Callable[[], object]
+
+
+def call_threadsafe(function: Function) -> None:
+    """Have each toolkit that is imported call `function` in its loop, if that is running."""
+    for ask in (_ask_qt, _ask_glib, _ask_wx, _ask_tk):
+        with suppress(Exception):  # none is to keep the others from being asked
+            ask(function)
+
+
+def is_possible() -> bool:
+    """Whether there is a toolkit at all."""
+    return any(
+        name in sys.modules
+        for name in ("tkinter", "wx", "gi", "PySide6", "PyQt6", "PySide2", "PyQt5")
+    )
+
+
+def caller_of_loop(frame: FrameType | None) -> FrameType | None:
+    """What has called the loop that has called `frame`, by way of the binding's own code."""
+    for at in frames(frame):
+        if not (at.f_globals.get("__name__", "").startswith("ipyembed.") or _is_bindings(at)):
+            return at
+    return None
+
+
+def is_about_to_call(frame: FrameType | None) -> bool:
+    """Whether this is what calls a function that was given to `call_threadsafe`."""
+    return frame is not None and (
+        frame.f_globals.get("__name__") == __name__ or _is_bindings(frame)
+    )
+
+
+def _is_bindings(frame: FrameType) -> bool:
+    if frame.f_globals.get("__name__") == "tkinter":
+        return frame.f_code.co_name in ("__call__", "callit")
+    return frame.f_globals.get("__name__") == "wx.core" and frame.f_code.co_name == "<lambda>"
+
+
+def depths() -> tuple[int, ...]:
+    """How deep the toolkits' loops are nested that run on this thread."""
+    glib: Any = sys.modules.get("gi.repository.GLib")
+    return (
+        _qt_depth(),
+        glib.main_depth() if glib is not None else 0,
+    )
+
+
+def leave_loop(caller: FrameType | None, is_hosts: bool) -> None:
+    """End the innermost loop, which `caller` has called. `is_hosts`: the host runs one, too."""
+    for leave in (_leave_qt, _leave_glib, _leave_wx, _leave_tk):
+        with suppress(Exception):
+            leave(caller, is_hosts)
+
+
+def raise_when_it_goes_on(caller: FrameType | None) -> None:
+    """Raise KeyboardInterrupt in `caller` as soon as what it has called comes back."""
+    if caller is None or sys.gettrace() is not None:
+        return
+    waiting = set(frames(caller))
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame not in waiting or event not in ("opcode", "line", "return"):
+            return trace
+        sys.settrace(None)
+        for at in waiting:
+            at.f_trace, at.f_trace_opcodes = None, False
+        waiting.clear()
+        raise KeyboardInterrupt
+
+    for at in waiting:
+        at.f_trace, at.f_trace_opcodes = trace, True
+    sys.settrace(lambda *_: None)
+
+
+# -- the toolkits ------------------------------------------------------------------------------
+
+#: What posts to Qt; it must not be collected before the event has been delivered.
+_callers: list[Any] = []
+
+
+def _qt() -> tuple[Any, Any] | None:
+    for binding in ("PySide6", "PyQt6", "PySide2", "PyQt5"):
+        core: Any = sys.modules.get(f"{binding}.QtCore")
+        app = core.QCoreApplication.instance() if hasattr(core, "QCoreApplication") else None
+        if app is not None:
+            return core, app
+    return None
+
+
+def _qt_depth() -> int:
+    found = _qt()
+    return int(found[0].QThread.currentThread().loopLevel()) if found is not None else 0
+
+
+def _ask_qt(function: Function) -> None:
+    found = _qt()
+    if found is None:
+        return
+    core, app = found
+
+    class Caller(core.QObject):  # type: ignore[name-defined,misc]
+        def event(self, _: object) -> bool:
+            function()
+            return True
+
+    caller = Caller()
+    caller.moveToThread(app.thread())
+    _callers[:] = [*_callers[-9:], caller]
+    kind = getattr(core.QEvent, "Type", core.QEvent).User
+    core.QCoreApplication.postEvent(caller, core.QEvent(kind))
+
+
+def _leave_qt(_: FrameType | None, is_hosts: bool) -> None:
+    found = _qt()
+    if found is None or _qt_depth() == 0:
+        return
+    core, app = found
+    modal = app.activeModalWidget() if hasattr(app, "activeModalWidget") else None
+    if modal is not None:
+        (modal.reject if hasattr(modal, "reject") else modal.close)()
+    elif not is_hosts:
+        core.QCoreApplication.exit()
+
+
+def _ask_glib(function: Function) -> None:
+    glib: Any = sys.modules.get("gi.repository.GLib")
+    if glib is not None:
+        glib.idle_add(lambda: bool(function()) and False, priority=glib.PRIORITY_HIGH)
+
+
+def _leave_glib(caller: FrameType | None, _: bool) -> None:
+    glib: Any = sys.modules.get("gi.repository.GLib")
+    gtk: Any = sys.modules.get("gi.repository.Gtk")
+    if glib is None:
+        return
+    # PyGObject runs a loop in a method written in Python, which is the caller then.
+    runner: Any = caller.f_locals.get("self") if caller is not None else None
+    if hasattr(runner, "response") and hasattr(runner, "run"):
+        runner.response(gtk.ResponseType.CANCEL)
+    elif hasattr(runner, "quit"):
+        runner.quit()
+    elif hasattr(gtk, "main_level") and gtk.main_level() > 0:
+        gtk.main_quit()
+
+
+def _ask_wx(function: Function) -> None:
+    wx: Any = sys.modules.get("wx")
+    if hasattr(wx, "GetApp") and wx.GetApp() is not None:
+        wx.CallAfter(function)
+
+
+def _leave_wx(_: FrameType | None, is_hosts: bool) -> None:
+    wx: Any = sys.modules.get("wx")
+    if not hasattr(wx, "GetApp") or wx.GetApp() is None:
+        return
+    for window in reversed(wx.GetTopLevelWindows()):
+        if isinstance(window, wx.Dialog) and window.IsModal():
+            window.EndModal(wx.ID_CANCEL)
+            return
+    loop = wx.EventLoopBase.GetActive()
+    if loop is not None and not is_hosts:
+        loop.Exit()
+
+
+def _ask_tk(function: Function) -> None:
+    tkinter: Any = sys.modules.get("tkinter")
+    root = getattr(tkinter, "_default_root", None)
+    if root is not None:
+        root.after(0, function)
+
+
+def _leave_tk(caller: FrameType | None, is_hosts: bool) -> None:
+    if caller is None or caller.f_globals.get("__name__") != "tkinter":
+        return
+    names = caller.f_locals
+    if caller.f_code.co_name == "wait_window":
+        (names.get("window") or names["self"]).destroy()
+    elif caller.f_code.co_name == "mainloop" and not is_hosts:
+        names["self"].quit()

@@ -1,0 +1,77 @@
+"""Ctrl-C in a cell that runs a toolkit's own loop, which sits in C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.pty.conftest import Spawn
+
+QT = "from {0} import QtWidgets; app = QtWidgets.QApplication([])"
+GTK = "import gi; gi.require_version('Gtk', '{0}'); from gi.repository import Gtk, GLib"
+
+#: What makes the toolkit, and cells that run its loop.
+CELLS = {
+    "PySide6": (
+        QT.format("PySide6"),
+        ["dialog = QtWidgets.QDialog(); dialog.exec(); print('went', 'on')", "app.exec()"],
+    ),
+    "PyQt6": (QT.format("PyQt6"), ["dialog = QtWidgets.QDialog(); dialog.exec()", "app.exec()"]),
+    "PyQt5": (QT.format("PyQt5"), ["dialog = QtWidgets.QDialog(); dialog.exec_()", "app.exec_()"]),
+    "gtk3": (
+        GTK.format("3.0"),
+        [
+            "dialog = Gtk.MessageDialog(text='x'); dialog.run()",
+            "Gtk.main()",
+            "GLib.MainLoop().run()",
+        ],
+    ),
+    "gtk4": (GTK.format("4.0"), ["GLib.MainLoop().run()"]),
+    "wx": (
+        "import wx; app = wx.App(clearSigInt=False)",
+        ["wx.Dialog(None).ShowModal()", "frame = wx.Frame(None); frame.Show(); app.MainLoop()"],
+    ),
+    "tk": ("import tkinter; root = tkinter.Tk()", ["root.mainloop()"]),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_loop_ends_and_the_cell_is_interrupted(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    installed(name)
+    make, cells = CELLS[name]
+    terminal = spawn(
+        "import ipyembed, time\nipyembed.embed()",
+        env={"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)},
+        cols=120,
+    )
+    modes = terminal.tty_modes()
+    terminal.run(make)
+    for cell in cells:
+        n = terminal.prompt()
+        terminal.run(
+            "def says(): __import__('threading').Timer(0.3, print, ['it', 'runs']).start()"
+        )
+        mark = terminal.mark()
+        terminal.paste(
+            f"says()\ntry:\n    {cell}\n"
+            "except KeyboardInterrupt:\n    print('after', time.monotonic())\n    raise"
+        )
+        terminal.send("\x1b\r")
+        terminal.wait_for_new("it runs", mark)
+        pressed = time.monotonic()
+        terminal.ctrl("c")
+        raised = float(terminal.wait_for_new(r"after [\d.]+\r?\n", mark).split()[1])
+        print(f"{name}, {cell}: {1000 * (raised - pressed):.0f} ms")
+        assert raised - pressed < 5  # here; 100 ms where nothing else is at work
+        terminal.wait_for_new("KeyboardInterrupt", mark)
+        terminal.prompt(n + 2)
+        assert "went on" not in terminal.printed_since(mark)
+    assert "ipyembed/" not in terminal.screen_text()
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.line("exit")
+    terminal.wait_exit()
+    terminal.assert_terminal_restored(modes)

@@ -15,7 +15,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -26,6 +27,8 @@ from ipyembed.output import say
 
 LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds that the prompt waits for the interpreter while the eval thread is stuck."""
 AFTER_KEY = 0.05
 """Seconds from a key that ends a rest to the next beat."""
 A_MOMENT = 0.02
@@ -35,6 +38,23 @@ _NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
 _CALLS_BACK = asyncio.Handle._run.__code__
 _CELL = re.compile(r"<ipython-input-(\d+)-")
+
+
+@contextmanager
+def switched_often() -> Iterator[None]:
+    """While the eval thread computes without end: the prompt need not wait long for its turns.
+
+    A key takes the interpreter several times (to read, to draw, to write), and for each the thread
+    that computes may keep it waiting for as long as `sys.getswitchinterval()`.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_INTERVAL))
+    ours = sys.getswitchinterval()
+    try:
+        yield
+    finally:
+        if sys.getswitchinterval() == ours:  # nobody else has set it meanwhile
+            sys.setswitchinterval(before)
 
 
 @dataclass
@@ -107,7 +127,8 @@ class Watch:
                 f"the eval thread has been stuck for {time.monotonic() - sent:.1f} s in "
                 f"{where}; the prompt stays alive, cells wait for it"
             )
-            await beat.wait_back_in_prompt_thread()
+            with switched_often():
+                await beat.wait_back_in_prompt_thread()
             self.is_stuck = False
             await say(f"the eval thread is free again after {beat.came_back - sent:.1f} s")
 

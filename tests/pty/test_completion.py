@@ -25,8 +25,12 @@ HOST = """
 
     def wait_for_the_gate():
         print("at the gate")
+        usual = sys.getswitchinterval()
         while not os.path.exists("gate"):
             time.sleep(0.005)
+            if sys.getswitchinterval() < usual:
+                print("switched more often")
+                usual = 0
 
     class Has:
         alpha = 42
@@ -214,11 +218,13 @@ def test_after_the_timeout_it_is_stuck(spawn: Spawn) -> None:
     terminal.send("noted.\t")
     terminal.wait_for(rf"^In \[{n}\]: noted\.$")
     clear(terminal)
+    terminal.wait_for("^switched more often$")
     (spawn.path / "gate").touch()
     terminal.wait_for("^ipyembed: the eval thread is free again")
     terminal.prompt(n)
     complete(terminal, "keys['", "key_one")
     assert "alpha_" not in terminal.transcript.decode()
+    assert terminal.run("sys.getswitchinterval()").endswith(": 0.005")
     assert terminal.run("[what for what, *_ in seen if what == 'dir']").endswith("[]")
 
 

@@ -135,6 +135,8 @@ class Shells:
                 "IPYTHONDIR": str(home / "ipython"),
                 "XDG_CONFIG_HOME": str(home),
                 "XDG_DATA_HOME": str(home),
+                # Whatever is set here: bytecode is cached, as that of an installed package is.
+                "PYTHONDONTWRITEBYTECODE": "",
                 **(env or {}),
             },
             cwd=home,

@@ -3,7 +3,7 @@
 The prompt runs in a thread of its own; cells run on the thread that asked for the shell; a loop
 juggler turns the loops of that thread while the prompt waits. File by file:
 
-=====================  ===========================================================================
+====================== ===========================================================================
 ``embedding``          `embed()`, `embed_async()`: the ways into a shell from a program
 ``extension``          ``%load_ext ipyembed`` on a running IPython
 ``app``                the ``ipyembed`` command
@@ -35,7 +35,15 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``pager``              ``obj?``, ``%page``, ``help(x)``
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
 ``completion``         completions, computed on the eval thread
+``filter_memory``      what prompt_toolkit remembers of a shell that is over
 ``output``             what others print lands above the prompt
+``output_pty``         caught at the file descriptors
+``output_descriptors`` these are led elsewhere, and home again
+``output_pump``        from the pty to the terminal
+``output_screen``      how text gets onto the screen above a prompt
+``output_cursor``      where text has left the cursor
+``output_switch``      from the pty back to the terminal
+``output_sys``         caught at Python's streams
 ``routing``            output goes where the code that prints it belongs
 ``sinks``              where that is: a context variable, inherited by tasks and threads
 ``detach``             a coroutine is left by whoever awaits it, and goes on
@@ -62,11 +70,19 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``engine``             attach from another process: `serve()`, ``ipyembed attach``
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
+``sigint``             taking SIGINT from the host, and giving it back
+``sigint_elsewhere``   the same for a shell that is not on the main thread
+``handover``           no gap between the host's SIGINT and the shell's
+``nudge``              the main thread does something at once
+``blocking``           ``KeyboardInterrupt`` in code that blocks a loop
+``cooked``             Ctrl-C while a prompt is out of raw mode for a moment
+``tracebacks``         our own frames are cut off what is shown of it
+``deadly_signals``     SIGTERM and SIGHUP while a prompt has the terminal
 ``demo``               a tour: ``python -m ipyembed.demo``
 ``slot``               one shell at a time owns the terminal
 ``profile_config``     the user's profile, read without touching the host's logging
 ``process_state``      what a shell must leave as it found it
-=====================  ===========================================================================
+====================== ===========================================================================
 
 Names resolve lazily: importing this package imports neither IPython nor asyncio, so a program
 that never opens a shell pays nothing for being able to.

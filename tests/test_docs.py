@@ -124,3 +124,9 @@ def test_each_page_is_in_the_table_of_contents() -> None:
     listed = text.split("{toctree}")[1].split("```")[0].split()
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
     assert pages <= set(listed)
+
+
+def test_the_package_says_what_each_module_is_for() -> None:
+    package = ROOT / "ipyembed"
+    modules = {path.stem for path in package.glob("[a-z]*.py")} | {"engine", "gui"}
+    assert set(re.findall(r"^``(\w+)``", ipyembed.__doc__ or "", re.MULTILINE)) == modules

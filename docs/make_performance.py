@@ -213,7 +213,8 @@ def main() -> None:
     for path in asked.results:
         results |= json.loads(path.read_text(encoding="utf-8"))
     if asked.into is None:
-        RECORDED.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        results = dict(sorted(results.items()))
+        RECORDED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     folder, images = (asked.into, "plots") if asked.into else (ROOT / "docs", "images/performance")
     draw(results, folder / images)
     path = folder / "performance.md"

@@ -155,6 +155,8 @@ class Pump:
             self._has_failed = True
             with suppress(OSError):
                 self._read(MOST_UNWRITTEN)
+            if self._unwritten and not self._unwritten.endswith(b"\n"):
+                self._unwritten += b"\n"
             if self._loop is not None and self._is_reading and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._stop_reading)
             self._unwritten += text.encode(self.terminal.encoding, "replace")

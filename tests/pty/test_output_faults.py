@@ -143,7 +143,7 @@ def test_the_reader_dies(spawn: Spawn) -> None:
         "later(lambda: (setattr(type(the_pty()._pump), '_emit', dies), lines('last words', 3)))",
     )
     terminal.wait_for(SAID + "ZeroDivisionError: reader$")
-    assert "last words 2" in terminal.screen_text()
+    terminal.wait_for("last words 2$")
     terminal.line("'")
     terminal.prompt(n + 1)
     n = half_typed(terminal, "later(lambda: lines('caught'))")

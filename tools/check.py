@@ -10,6 +10,15 @@ import sys
 
 from tools import docs, package, pythons, venvs
 
+ENDS_ONLY = (
+    "tests/gui/*",
+    "tests/pty/test_gui*.py",
+    "tests/pty/test_matplotlib.py",
+    "tests/ipython_own/*",
+)
+"""Tests of many minutes whose subject is a library's binding: on the oldest and the newest Python,
+not on those between."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -24,7 +33,8 @@ def main() -> None:
         if os.environ.get("CI"):  # Sphinx is needed for nothing else; locally there is make docs
             docs.build(found[-1])
         for python in found:
-            test(_prepare(python))
+            is_between = python not in (found[0], found[-1])
+            test(_prepare(python), without=ENDS_ONLY if is_between else ())
 
 
 def lint(interpreter: str) -> None:
@@ -33,10 +43,14 @@ def lint(interpreter: str) -> None:
     _step(interpreter, "-m", "mypy")
 
 
-def test(interpreter: str) -> None:
+def test(interpreter: str, without: tuple[str, ...] = ()) -> None:
     """Nothing may be printed after this: pytest's closing line is the last one of a run."""
     extra = shlex.split(os.environ.get("PYTEST_ARGS", ""))
-    _step(interpreter, "-m", "pytest", "-n", str(cores()), *extra)
+    if without:
+        print("on the oldest and the newest Python only:", *without)
+    ignored = (f"--ignore-glob={pattern}" for pattern in without)
+    # Half as many again as there are cores: a test in a terminal mostly waits.
+    _step(interpreter, "-m", "pytest", "-n", str(cores() + cores() // 2), *ignored, *extra)
 
 
 def cores() -> int:

@@ -43,7 +43,7 @@ def lint(interpreter: str) -> None:
     _step(interpreter, "-m", "mypy")
 
 
-def test(interpreter: str, without: tuple[str, ...] = ()) -> None:
+def test(interpreter: str, without: tuple[str, ...]) -> None:
     """Nothing may be printed after this: pytest's closing line is the last one of a run."""
     extra = shlex.split(os.environ.get("PYTEST_ARGS", ""))
     if without:

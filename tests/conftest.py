@@ -10,6 +10,9 @@ import pytest
 
 from tests.xvfb import virtual_screen
 
+# Each test starts a program or two: as a user's, they find our modules compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture
 def ipython_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:

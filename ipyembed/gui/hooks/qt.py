@@ -6,6 +6,7 @@ An application that runs elsewhere (on another thread) is none of ours.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import weakref
@@ -123,7 +124,10 @@ class _Wait:
         """
         for notifier in (self._notifier, self._signal_notifier):
             if notifier is not None and self.app() is not None:
-                notifier.setEnabled(False)
+                with contextlib.suppress(
+                    RuntimeError
+                ):  # PySide: its application has been shut down
+                    notifier.setEnabled(False)
 
     def _process_pending(self) -> None:
         for _ in range(_ROUNDS):

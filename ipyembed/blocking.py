@@ -119,10 +119,12 @@ def say(activity: Activity, place: str) -> str:
     return said
 
 
-def interrupt(activity: Activity, place: str) -> NoReturn:
+def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoReturn:
     """Raise KeyboardInterrupt in `activity`, in which the caller was called by a signal.
 
     `place` says where that is. When it has ended the activity, its traceback is shown.
+    `as_returned`: the activity is a coroutine, and its loop is to take it for one that has
+    returned, if Python can do so (3.12 and later).
     """
     said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
     undo = _let_nobody_else_say_it(activity)
@@ -130,12 +132,18 @@ def interrupt(activity: Activity, place: str) -> NoReturn:
     if outermost is None or sys.gettrace() is not None:
         raise Interrupted(say(activity, place))
     error = KeyboardInterrupt()
-    _replace_at_exit(outermost, error, said, undo)
+    # Before 3.12, Python makes a RuntimeError of it.
+    replacement = StopIteration if as_returned and sys.version_info >= (3, 12) else Interrupted
+    _replace_at_exit(outermost, error, said, undo, replacement)
     raise error
 
 
 def _replace_at_exit(
-    outermost: FrameType, error: KeyboardInterrupt, said: str, undo: Callable[[], object]
+    outermost: FrameType,
+    error: KeyboardInterrupt,
+    said: str,
+    undo: Callable[[], object],
+    replacement: type[BaseException],
 ) -> None:
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if event != "return" or frame is not outermost:
@@ -149,7 +157,9 @@ def _replace_at_exit(
         tb = without_ours(error.__traceback__)
         text = "".join(traceback.format_exception(type(error), error, tb))
         print(f"{said}\n{text}", end="", file=sys.stderr)
-        raise Interrupted(said).with_traceback(tb) from None
+        if replacement is StopIteration:
+            raise StopIteration
+        raise replacement(said).with_traceback(tb) from None
 
     outermost.f_trace = trace
     outermost.f_trace_lines = False

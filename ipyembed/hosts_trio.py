@@ -19,12 +19,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
 import trio
 from trio.lowlevel import Task
 
+from ipyembed.blocking import frames
 from ipyembed.hosts import Host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
@@ -61,6 +63,10 @@ class TrioHost(Host):
             with suppress(BaseException):
                 juggler.calls.run_pending()
 
+        interrupts = juggler.interrupts
+        interrupts.roots = set(frames(sys._getframe()))
+        interrupts.is_hosts_nursery = True
+        interrupts.name_task = partial(_name_of_task, self._root)
         waker = juggler.calls.woken_by(lambda: self.call_soon_threadsafe(run_pending))
         with waker, self._scopes.handed_back():
             yield

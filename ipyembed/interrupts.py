@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 
 from IPython.core.events import EventManager
@@ -114,6 +114,10 @@ class CellInterrupts:
         self.host_loop: asyncio.AbstractEventLoop | None = None
         self.roots: set[FrameType] = set()
         """The loop that the host turns on this thread, and the frames in which it does."""
+        self.is_hosts_nursery = False
+        """Whether a task of the host that fails takes others with it, as in trio."""
+        self.name_task: Callable[[FrameType | None], str | None] = _nameless
+        """Names the task that a frame belongs to, where that is not asyncio's."""
 
     def open(self) -> None:
         """Begin; nothing of the host's is touched yet."""
@@ -304,11 +308,13 @@ class CellInterrupts:
         activity = find_activity(frame, roots, loop)
         if activity is None:
             return
+        if (name := self.name_task(frame)) is not None:
+            activity = replace(activity, name=f"task {name}")
         if isinstance(self._sigint, SigintElsewhere):
             say(activity, describe_frame(frame))
             self._sigint.raise_threadsafe(Interrupted)
         else:
-            interrupt(activity, describe_frame(frame))
+            interrupt(activity, describe_frame(frame), as_returned=self.is_hosts_nursery)
 
     def _interrupt(self) -> None:
         """Raise KeyboardInterrupt in the code of the eval thread."""
@@ -381,6 +387,10 @@ def _is_interacting(frame: FrameType | None) -> bool:
         if name in ("wait", "wait_until_done") or at.f_code.co_name == "_run_once":
             return False
     return False
+
+
+def _nameless(_: FrameType | None) -> None:
+    return None
 
 
 def _never() -> bool:

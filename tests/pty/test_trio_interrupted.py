@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import pytest
 
@@ -82,6 +83,37 @@ def test_an_interrupt_from_outside_asks_again(spawn: Spawn) -> None:
     terminal.signal(signal.SIGINT)  # trio raises it in its main task
     terminal.wait_for_new("KeyboardInterrupt", mark)
     terminal.prompt(1)
+    assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
+    terminal.line("exit")
+    terminal.wait_for(r"^ticks go on True$")
+    assert terminal.wait_exit() == 0
+
+
+def test_trio_run_in_a_cell_finds_nothing_in_its_way(spawn: Spawn) -> None:
+    terminal = spawn("import ipyembed, trio\nipyembed.embed()")
+    terminal.prompt(1)
+    assert terminal.run("trio.run(trio.sleep, 0.01); 'quiet'") == "Out[1]: 'quiet'"
+    terminal.interrupt("trio.run(trio.sleep, 1000)")
+    terminal.prompt(3)
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there the task takes its nursery with it")
+def test_a_task_that_blocks_trio_ends_and_no_other(spawn: Spawn) -> None:
+    terminal = spawn(HOST, cols=120)
+    terminal.run(
+        "async def hang():\n"
+        "    await trio.sleep(0.1)\n"
+        "    try: time.sleep(1000)\n"
+        "    except KeyboardInterrupt: print('cleaning', 'up'); raise\n"
+    )
+    terminal.run("host_nursery.start_soon(hang)")
+    terminal.wait_for("the eval thread has been stuck .* in hang")
+    terminal.ctrl("c")
+    terminal.wait_for("^cleaning up$")
+    terminal.wait_for("^ipyembed: KeyboardInterrupt in task .*hang, in hang ")
+    terminal.prompt(3)
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
     terminal.line("exit")
     terminal.wait_for(r"^ticks go on True$")

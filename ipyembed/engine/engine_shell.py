@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,9 +59,12 @@ def make_shell(caller: Caller, config: Config | None) -> tuple[EngineShell, Call
     names = names_of(caller, shell)  # type: ignore[arg-type]  # no terminal is needed for it
     names.__enter__()
 
+    _shells.add(shell)
+
     def dispose() -> None:
         names.__exit__(None, None, None)
-        atexit.unregister(shell.atexit_operations)
+        _shells.discard(shell)
+        _leave_exit_alone(shell)
         history: Any = shell.history_manager
         shell.user_ns = {}
         shell.user_module = CellModule({"__name__": "__main__"})
@@ -67,6 +72,30 @@ def make_shell(caller: Caller, config: Config | None) -> tuple[EngineShell, Call
         _close_history(history)
 
     return shell, dispose
+
+
+_shells: weakref.WeakSet[EngineShell] = weakref.WeakSet()
+
+
+def _leave_exit_alone(shell: EngineShell) -> None:
+    """Have nothing of the shell called when the interpreter exits."""
+    atexit.unregister(shell.atexit_operations)
+    scripts = shell.magics_manager.registry.get("ScriptMagics")
+    if hasattr(scripts, "kill_bg_processes"):  # IPython 9.0 registers it for each shell
+        atexit.unregister(scripts.kill_bg_processes)
+
+
+def _forget_in_child() -> None:
+    """A forked child has neither the shells' threads nor a part in their histories."""
+    for shell in list(_shells):
+        _leave_exit_alone(shell)
+        thread: Any = getattr(shell.history_manager, "save_thread", None)
+        if thread is not None:
+            atexit.unregister(thread.stop)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def _is_set(config: Config, name: str) -> bool:

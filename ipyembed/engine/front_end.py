@@ -157,7 +157,7 @@ class AttachedShell(ThreadedInteractiveShell):
                 done: Future[dict[str, Any]] = value
                 return done
             if what == "question":
-                self._answer(*value)
+                self._answer(reply, *value)
             elif what == "interrupted":
                 interrupts += 1
                 if interrupts > 1:
@@ -196,18 +196,40 @@ class AttachedShell(ThreadedInteractiveShell):
         elif source == "ask_exit":
             self.ask_exit()
 
-    def _answer(self, prompt: str, password: bool) -> None:
-        """Ask the user what a cell wants to know. Main thread, terminal as it is in a cell."""
-        with _ctrl_c_raises():
-            try:
+    def _answer(self, reply: Future[dict[str, Any]], prompt: str, password: bool) -> None:
+        """Ask the user what a cell wants to know. Main thread, terminal as it is in a cell.
+
+        If the cell ends before it is answered, the question is taken back.
+        """
+        try:
+            with _ctrl_c_raises(), self._taken_back_with(reply):
+                if reply.done():
+                    return
                 text = getpass.getpass(prompt) if password else input(prompt)
-            except EOFError:
-                text = "\x04"
-            except KeyboardInterrupt:
-                print()
+        except EOFError:
+            text = "\x04"
+        except KeyboardInterrupt:
+            print()
+            if not reply.done():
                 self._events.put(("interrupted", None))
-                return
+            return
         self.link.answer(text)
+
+    @contextmanager
+    def _taken_back_with(self, reply: Future[dict[str, Any]]) -> Iterator[None]:
+        """While a line is read: the end of the cell ends that, as Ctrl-C would."""
+        is_reading = True
+
+        def end(_: object) -> None:
+            if is_reading and hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        if threading.current_thread() is threading.main_thread():
+            reply.add_done_callback(end)
+        try:
+            yield
+        finally:
+            is_reading = False
 
     @contextmanager
     def _interrupts_heard(self) -> Iterator[None]:

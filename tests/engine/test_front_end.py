@@ -186,6 +186,24 @@ def test_questions(spawn: Spawn) -> None:
         assert engine.inputs == ["I am"]
 
 
+def test_question_ends_with_its_cell(spawn: Spawn) -> None:
+    def execute(engine: MockEngine, request: Any) -> None:
+        engine.count += 1
+        engine.ask(request, f"who is {engine.count}? ")
+        engine.later(0.5, lambda: engine.end(request))
+
+    with MockEngine(executes=execute) as engine:
+        terminal = attach(spawn, engine)
+        terminal.line("ask")
+        terminal.wait_for(r"who is 1\?")
+        terminal.send("half an ans")
+        terminal.prompt(2)
+        terminal.line("ask")
+        terminal.wait_for(r"who is 2\?")
+        terminal.prompt(3)
+        assert engine.inputs == []
+
+
 def test_engine_that_is_closed_or_dies_takes_the_prompt_down(spawn: Spawn) -> None:
     with MockEngine() as engine:
         terminal = spawn.module("ipyembed", "attach", str(engine.file))

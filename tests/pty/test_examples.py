@@ -254,7 +254,7 @@ def test_logging_service(spawn: Spawn) -> None:
     terminal.wait_for(r" stock INFO: checked, on stock\n(.*order.*\n)*In \[1\]: half ty$")
     terminal.ctrl("c")
     assert terminal.run("settings.pace = 0.5; log.warning('hello')").endswith("WARNING: hello")
-    leave(terminal, modes, r"INFO: the service has stopped after \d\d+ lines$")
+    leave(terminal, modes, r"INFO: the service has stopped after \d+ lines$")
 
 
 def test_profile_config(spawn: Spawn) -> None:

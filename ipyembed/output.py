@@ -176,6 +176,7 @@ async def say(line: str) -> None:
     """Write a line of ours above the prompt that is up. Prompt thread, in its context."""
     pty, text = output.pty, f"ipyembed: {line}\n"
     if pty is not None and pty.is_catching:
+        await pty.whole_line()
         pty.write(text)
     elif not SessionText(get_app_session()).write(text):
         await run_in_terminal(lambda: _write(text))

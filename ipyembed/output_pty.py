@@ -22,6 +22,7 @@ innermost is the one that is up.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import termios
 import threading
@@ -39,6 +40,9 @@ from ipyembed.stage import borrower_asks
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.application.current import AppSession
+
+HALF_LINE_LOOKS = 20
+"""How often a line of ours looks, every 5 ms, whether one that is being printed has ended."""
 
 
 @dataclass(eq=False)
@@ -194,8 +198,15 @@ class OutputPty:
         """Whether a prompt is up."""
         return bool(self._catches)
 
+    async def whole_line(self) -> None:
+        """Wait for the other half of a line that is being printed, but not for long."""
+        for _ in range(HALF_LINE_LOOKS):
+            if not self._pump.is_in_line:
+                return
+            await asyncio.sleep(0.005)
+
     def write(self, text: str) -> None:
-        """Text of ours, in its place among what is printed; any thread."""
+        """Text of ours, on a row of its own, in its place among what is printed; any thread."""
         self._pump.write(text)
 
     def resized(self) -> None:

@@ -140,9 +140,19 @@ class Pump:
             loop.remove_reader(self._master)
         self._loop, self._is_reading = loop, wanted
 
-    def write(self, text: str) -> None:
-        """Text of ours, in its place among what is printed; any thread."""
+    @property
+    def is_in_line(self) -> bool:
+        """Whether what was printed last is half a line."""
         with self.lock:
+            if self._unwritten:
+                return not self._unwritten.endswith(b"\n")
+            return not self._above.cursor.is_on_new_line
+
+    def write(self, text: str) -> None:
+        """Text of ours, on a row of its own, in its place among what is printed; any thread."""
+        with self.lock:
+            if self.is_in_line:
+                self._unwritten += b"\n"
             self._unwritten += text.encode(self.terminal.encoding, "replace")
             if self._session is None or self._loop is None or self._loop.is_closed():
                 self.flush()

@@ -200,3 +200,32 @@ def test_what_is_redirected_stays_redirected(spawn: Spawn, redirected: int) -> N
     assert terminal.wait_exit() == 0
     assert f"to {other}" not in terminal.screen_text()
     assert path.read_text().count(f"to {other}\n") == 2
+
+
+def test_a_line_of_ours_has_a_row_of_its_own(spawn: Spawn) -> None:
+    terminal = spawn(
+        """
+        import asyncio, signal, time, ipyembed
+
+        def block():
+            print("half", end="", flush=True)
+            time.sleep(3)
+            print("the other half")
+
+        async def main():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, block)
+            await ipyembed.embed_async(stuck_after=0.3, display_banner=False)
+
+        asyncio.run(main())
+        """
+    )
+    terminal.prompt(1)
+    terminal.signal(signal.SIGUSR1)
+    terminal.wait_for("^half$")
+    terminal.send("1")  # somebody is there to be told
+    terminal.wait_for("^ipyembed: the eval thread has been stuck")
+    terminal.wait_for("^the other half$")
+    terminal.line("")
+    terminal.wait_for(r"^Out\[1\]: 1$")
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0

@@ -43,7 +43,8 @@ HOST = """
     async def swallow():
         while True:
             try:
-                print("it", "waits")
+                # Told once it does: a key during print() would be an interrupt of that.
+                threading.Timer(0.1, print, ["it", "waits"]).start()
                 await asyncio.sleep(1000)
             except asyncio.CancelledError:
                 if not swallow_again:

@@ -11,7 +11,7 @@ from traitlets.config import Application
 from ipyembed._version import __version__
 from ipyembed.engine.directory import EngineNotFoundError, Found, all_engines, find
 
-PATIENCE = 3.0
+PATIENCE = 5.0
 """Seconds that an engine gets to say what it is doing."""
 
 

@@ -72,6 +72,7 @@ def test_in_two_tasks_the_second_waits_and_then_opens(spawn: Spawn) -> None:
         """
     )
     before = terminal.tty_modes()
+    terminal.wait_for_new(r"(?s)(waits for the one opened at.* to end.*){3}", 0)
     assert terminal.run("name, asyncio.current_task() is task") == "Out[1]: ('first', True)"
     said = terminal.screen_text().replace("\n", "")
     place = r"\S*script0\.py:6"

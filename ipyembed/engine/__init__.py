@@ -23,8 +23,3 @@ Jupyter's can attach. `docs/engine.md` has the threads and the messages in a pic
 ``listing``         ``ipyembed engines``
 ==================  ==============================================================================
 """
-
-from importlib.util import find_spec
-
-if find_spec("jupyter_client") is None or find_spec("zmq") is None:
-    raise ImportError("the engine needs more packages: pip install 'ipyembed[engine]'")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
+from importlib.util import find_spec
 from typing import Any
 
 from traitlets.config import Application
 
 from ipyembed._version import __version__
+
+if find_spec("jupyter_client") is None or find_spec("zmq") is None:
+    raise ImportError("the engine needs more packages: pip install 'ipyembed[engine]'")
+
 from ipyembed.engine.directory import EngineNotFoundError, Found, all_engines, find
 
 PATIENCE = 5.0

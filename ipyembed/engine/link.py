@@ -55,8 +55,10 @@ class Link:
         self._waiting: dict[str, Future[Message]] = {}
         self._idle: dict[str, Future[None]] = {}
         self._gone: EngineGoneError | None = None
+        # Made here: two threads that made it at need have made two, one of which nobody read.
+        self._client: Any = AsyncKernelClient()
+        self._client.load_connection_info(found.info)  # type: ignore[arg-type]
         self._thread = LoopThread("ipyembed-link")
-        self._client: Any = None
         self._heard: Future[None] = Future()
         self._thread.submit(self._run(), None)
 
@@ -110,21 +112,16 @@ class Link:
     def close(self) -> None:
         """Close the connection; the engine goes on."""
         self._thread.close()
-        if self._client is not None:
-            self._client.stop_channels()
-            self._client.context.destroy(linger=200)
+        self._client.stop_channels()
+        self._client.context.destroy(linger=200)
 
     @property
     def _session(self) -> Any:
-        if self._client is None:
-            self._client = AsyncKernelClient()
-            self._client.load_connection_info(self._found.info)
         return self._client.session
 
     # -- the link's thread ---------------------------------------------------------------------
 
     async def _run(self) -> None:
-        assert self._session is not None
         self._client.start_channels(hb=False)
         # A kernel of Jupyter's own may say no welcome; then the first output is a risk.
         asyncio.get_running_loop().call_later(1.0, self._done, self._heard)

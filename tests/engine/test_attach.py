@@ -53,10 +53,14 @@ def test_server(spawn: Spawn, shared: Engines) -> None:
     terminal.wait_for(r"who\?")
     terminal.line("me")
     assert terminal.run("name").endswith("'me'")
-    for cell in ("import time; time.sleep(60)", "await asyncio.sleep(60)", "input('no')"):
+    for cell, shown in (
+        ("import time; time.sleep(60)", "it runs"),
+        ("await asyncio.sleep(60)", "it runs"),
+        ("input('well' + '?')", r"well\?"),
+    ):
         mark = terminal.mark()
         terminal.line(f"print('it', 'runs'); {cell}")
-        terminal.wait_for_new("it runs", mark)
+        terminal.wait_for_new(shown, mark)
         terminal.ctrl("c")
         terminal.wait_for_new("KeyboardInterrupt", mark)
         terminal.prompt()

@@ -19,6 +19,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``trio_waits``         Ctrl-C in a cell that trio awaits
 ``reentry``            running a running asyncio loop again
 ``loop_thread``        an asyncio loop and what ends with it
+``loops``              small things about asyncio's loops that several modules need
 ``gui``                toolkits: their loops, turned beside asyncio's
 ``doorbell``           a descriptor that any thread can make readable
 ``eval_calls``         calls that other threads ask the eval thread to make

@@ -30,6 +30,7 @@ from ipyembed.hints import hint_for
 from ipyembed.interrupts import own_code
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
+from ipyembed.loops import running_loop
 from ipyembed.output import terminal_reopened
 from ipyembed.process_state import stream_attributes_preserved
 from ipyembed.tracebacks import cut_ours, without_ours
@@ -131,13 +132,8 @@ class Cells:
             _carry_over(before, self._context)
 
     def _sync_cells_are_inside(self) -> bool:
-        if self._juggler.sync_cells != "inside":
-            return False
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return True
-        return False  # embedded in a running loop: every cell is inside that
+        # Embedded in a running loop, every cell is inside that.
+        return self._juggler.sync_cells == "inside" and running_loop() is None
 
     # -- one cell, awaited -------------------------------------------------------------------
 

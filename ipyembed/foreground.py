@@ -28,6 +28,7 @@ from ipyembed.job_suspend import suspend_key
 from ipyembed.job_table import job_table
 from ipyembed.jobs import _coroutine, name_of_call
 from ipyembed.loop_thread import GRACE, close_loop
+from ipyembed.loops import running_loop
 
 if TYPE_CHECKING:
     from ipyembed.juggler import LoopJuggler
@@ -111,7 +112,7 @@ class _Foreground:
         is_here = shell is not None and shell.juggler.eval_thread is threading.current_thread()
         self._juggler: LoopJuggler | None = shell.juggler if shell and is_here else None
         self._timeout = timeout
-        self._running = asyncio._get_running_loop()
+        self._running = running_loop()
         self._is_interrupted = False
 
     def run(self, target: Any) -> Any:
@@ -228,7 +229,7 @@ class _Foreground:
                 self._juggler.turn_until_done(loop, ended, interrupt)
             else:
                 stack.enter_context(_interrupted(loop, interrupt))
-                _turn(loop, ended)
+                reentry.run_or_reenter(loop, ended)
 
     def _wait_blocking(self, what: Any) -> None:
         done = threading.Event()
@@ -268,13 +269,6 @@ class _Foreground:
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> bool:
     loop.call_soon_threadsafe(function)
     return True
-
-
-def _turn(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
-    if loop is asyncio._get_running_loop():
-        reentry.run_until_complete(loop, future)
-    else:
-        loop.run_until_complete(future)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 from ipyembed.blocking import frames
 from ipyembed.interrupts import CellInterrupts
-from ipyembed.juggler import LoopJuggler, _finish_threadsafe, _kind
+from ipyembed.juggler import LoopJuggler
+from ipyembed.loops import finish_threadsafe, kind_of
 from ipyembed.prompt_thread import TEARDOWN, Question
 from ipyembed.watchdog import Watch
 
@@ -134,7 +135,7 @@ class AsyncioHost(Host):
                 "embed_async() must be awaited by a task of the running asyncio loop"
             )
         self.task = task
-        self.kind = _kind(self.loop)
+        self.kind = kind_of(self.loop)
         # In PySide6 below 6.7, cancel() of QtAsyncio's tasks drops their coroutine, without its
         # knowing, and cancelling() is not implemented. There, Ctrl-C does not end an awaiting cell.
         self._can_cancel = _is_implemented(task.cancelling)
@@ -155,7 +156,7 @@ class AsyncioHost(Host):
 
     def _done(self, future: Future[Any]) -> asyncio.Future[None]:
         done = self.loop.create_future()
-        future.add_done_callback(partial(_finish_threadsafe, self.loop, done))
+        future.add_done_callback(partial(finish_threadsafe, self.loop, done))
         return done
 
     async def take_back(self, question: Question[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
 from ipyembed.job_output import JobOutput
+from ipyembed.loops import running_loop, until_done
 
 if TYPE_CHECKING:
     from ipyembed.job_table import JobTable
@@ -151,7 +152,7 @@ class Job:
         task = self.task
         cancel = task.cancel if task is not None else self._outcome.cancel
         try:
-            if self.loop is asyncio._get_running_loop():
+            if self.loop is running_loop():
                 cancel()
             else:
                 self.loop.call_soon_threadsafe(cancel)
@@ -179,7 +180,7 @@ class Job:
         if not self._outcome.done():
             self.is_awaited += 1
             try:
-                await _until_done(self)
+                await until_done(self)
             finally:
                 self.is_awaited -= 1
         return self.result()
@@ -237,21 +238,3 @@ def current_job() -> Job | None:
     """The job that runs the code that calls this, if one does."""
     sink = routing.current_sink()
     return sink if isinstance(sink, Job) else None
-
-
-async def _until_done(job: Job) -> None:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-
-    def end() -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    def end_threadsafe(_: Job) -> None:
-        try:
-            loop.call_soon_threadsafe(end)
-        except RuntimeError:  # closed meanwhile
-            pass
-
-    job.add_done_callback(end_threadsafe)
-    await ended

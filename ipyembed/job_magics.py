@@ -29,7 +29,7 @@ from ipyembed.job_code import JobCode
 from ipyembed.job_list import show_jobs
 from ipyembed.job_table import job_table
 from ipyembed.jobs import run_in_background
-from ipyembed.juggler import _finish_threadsafe
+from ipyembed.loops import until_done
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment
@@ -163,7 +163,7 @@ class JobMagics(Magics):
         interrupts = self._attachment.juggler.interrupts
         with self._attachment.cells.leavable.waiting_in_foreground(partial(_finish, done)):
             try:
-                await (host.wait_until_done(done) if host is not None else _until(done))
+                await (host.wait_until_done(done) if host is not None else until_done(done))
             except BaseException as error:
                 if interrupts.cancelled and not isinstance(error, GeneratorExit):
                     raise KeyboardInterrupt from None  # without the way to here
@@ -302,13 +302,6 @@ def _all_done(jobs: list[Job]) -> Future[None]:
     for job in jobs:
         job.add_done_callback(one_less)
     return done
-
-
-async def _until(done: Future[None]) -> None:
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    done.add_done_callback(partial(_finish_threadsafe, loop, ended))
-    await ended
 
 
 def _finish(done: Future[None]) -> None:

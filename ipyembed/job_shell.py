@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ipyembed import routing
 from ipyembed.job import Job
 from ipyembed.job_table import job_table
+from ipyembed.loops import running_loop
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment
@@ -90,7 +91,7 @@ class ShellJobs:
             if self._is_due:
                 return
             self._is_due = True
-        loop = asyncio._get_running_loop()
+        loop = running_loop()
         if loop is not None:
             loop.call_later(GATHERED, self._tell_if_at_prompt)
         else:

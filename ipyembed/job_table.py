@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing, sinks
 from ipyembed.job import Job, Outcome
+from ipyembed.loops import hand_over, running_loop
 
 if TYPE_CHECKING:
     from ipyembed.job_shell import ShellJobs
@@ -114,7 +115,7 @@ class JobTable:
         job.loop = loop
         context = contextvars.copy_context()
         context.run(_set_sink, job)
-        running = asyncio._get_running_loop()
+        running = running_loop()
         if running is loop or (running is None and not loop.is_running()):
             self._one_more()
             try:
@@ -133,7 +134,7 @@ class JobTable:
         def create_task() -> None:
             if outcome.set_running_or_notify_cancel():
                 job.task = loop.create_task(coroutine, context=context)
-                job.task.add_done_callback(lambda task: _hand_over(task, outcome))
+                job.task.add_done_callback(lambda task: hand_over(task, outcome))
             else:
                 coroutine.close()
 
@@ -260,15 +261,6 @@ class JobTable:
             with routing.to(None):
                 print(f"ipyembed: job {job} failed", file=sys.stderr)
                 traceback.print_exception(error)
-
-
-def _hand_over(task: asyncio.Future[Any], outcome: Future[Any]) -> None:
-    if task.cancelled():
-        outcome.set_exception(asyncio.CancelledError())
-    elif (error := task.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(task.result())
 
 
 job_table = JobTable()

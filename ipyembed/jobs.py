@@ -15,6 +15,7 @@ from typing import Any
 
 from ipyembed.job import Job
 from ipyembed.job_table import job_table
+from ipyembed.loops import running_loop
 
 
 def run_in_background(
@@ -91,7 +92,7 @@ def _coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
 
 def loop_for_jobs() -> asyncio.AbstractEventLoop:
     """The loop on which a coroutine runs that is put in the background here."""
-    running = asyncio._get_running_loop()
+    running = running_loop()
     if running is not None:
         return running
     shell = job_table.shell

@@ -35,6 +35,7 @@ from ipyembed.gui.current import CurrentGui
 from ipyembed.gui.turn import GuiTurn
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.loop_thread import GRACE, LoopThread, close_loop
+from ipyembed.loops import finish_threadsafe, kind_of, running_loop
 from ipyembed.policies import Policies
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.watchdog import Watch
@@ -67,7 +68,7 @@ class LoopJuggler(Policies):
         """
         super().__init__(**kwargs)
         self.eval_thread = threading.current_thread()
-        self.host_loop = _running_loop()
+        self.host_loop = running_loop()
         """The asyncio loop that is executing the code that opened the shell, if any."""
         self.interrupts = interrupts
         self._borrow_loop = borrow_loop
@@ -80,10 +81,10 @@ class LoopJuggler(Policies):
 
     def check_may_block(self) -> None:
         """Raises RuntimeError where a blocking shell may not be opened here."""
-        running = _running_loop()
+        running = running_loop()
         if running is not None and self.embed_in_running_loop == "error":
             raise RuntimeError(
-                f"embed() was called inside a running loop ({_kind(running)}), which "
+                f"embed() was called inside a running loop ({kind_of(running)}), which "
                 "LoopJuggler.embed_in_running_loop = 'error' forbids; use `await "
                 "ipyembed.embed_async()`, or set it to 'pause' or 'run'"
             )
@@ -125,7 +126,7 @@ class LoopJuggler(Policies):
             self._wait_turning(loop, answer)
 
     def _loop_to_turn(self, reenter: bool = False) -> asyncio.AbstractEventLoop | None:
-        running = _running_loop()
+        running = running_loop()
         if running is None:
             if reenter:
                 self._say_once("the host's loop cannot be re-entered, so it stands still meanwhile")
@@ -133,7 +134,7 @@ class LoopJuggler(Policies):
         if self.embed_in_running_loop != "run" and not reenter:
             return None
         if not reentry.can_reenter(running):
-            self._say_once(f"{_kind(running)} cannot be re-entered, so it stands still meanwhile")
+            self._say_once(f"{kind_of(running)} cannot be re-entered, so it stands still meanwhile")
             return None
         return running
 
@@ -152,7 +153,7 @@ class LoopJuggler(Policies):
 
     def _gui_to_turn_still(self) -> GuiTurn | None:
         """What turns the toolkit, unless that turns the loop which is to stand still, too."""
-        running = _running_loop()
+        running = running_loop()
         if running is not None and reentry.is_turned_by_another(running):
             return None
         return self.current_gui.turn()
@@ -162,9 +163,9 @@ class LoopJuggler(Policies):
         with self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)):
             while not answer.done():
                 done = loop.create_future()
-                answer.add_done_callback(partial(_finish_threadsafe, loop, done))
+                answer.add_done_callback(partial(finish_threadsafe, loop, done))
                 try:
-                    self._run_until_complete(loop, done)
+                    reentry.run_or_reenter(loop, done)
                 except SystemExit as error:
                     if loop is not self._own_loop or not passes_callback(error.__traceback__):
                         raise  # a task of the host's, or the handler of a signal, ends the host
@@ -238,7 +239,7 @@ class LoopJuggler(Policies):
         Also IPython's `loop_runner`. `context` must not be entered. Raises what the coroutine
         raises, and RuntimeError where the policy forbids it.
         """
-        running = _running_loop()
+        running = running_loop()
         if running is None:
             return self._run_task(self.own_loop, coroutine, context)
         policy = self._policy_of_await(running)
@@ -252,13 +253,13 @@ class LoopJuggler(Policies):
 
     def may_await(self) -> bool:
         """Whether policy lets cells await here."""
-        return _running_loop() is None or self.await_in_running_loop != "error"
+        return running_loop() is None or self.await_in_running_loop != "error"
 
     def _policy_of_await(self, running: asyncio.AbstractEventLoop) -> str:
         policy: str = self.await_in_running_loop
         if policy == "reenter" and not reentry.can_reenter(running):
             self._say_once(
-                f"{_kind(running)} cannot be re-entered, so `await` runs on a loop in a helper "
+                f"{kind_of(running)} cannot be re-entered, so `await` runs on a loop in a helper "
                 "thread; objects that belong to the host's loop cannot be awaited there"
             )
             return "thread"
@@ -276,7 +277,7 @@ class LoopJuggler(Policies):
             self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
             self.interrupts.awaiting(task.cancel, loop.call_soon_threadsafe, loop=loop),
         ):
-            return self._run_until_complete(loop, task)
+            return reentry.run_or_reenter(loop, task)
 
     def _run_in_helper(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
@@ -324,13 +325,7 @@ class LoopJuggler(Policies):
                 interrupt, loop.call_soon_threadsafe, is_critical=lambda: True, loop=loop
             ),
         ):
-            self._run_until_complete(loop, future)
-
-    @staticmethod
-    def _run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:
-        if loop is _running_loop():
-            return reentry.run_until_complete(loop, future)
-        return loop.run_until_complete(future)
+            reentry.run_or_reenter(loop, future)
 
     # -- the shell's own loop ----------------------------------------------------------------
 
@@ -378,13 +373,6 @@ class LoopJuggler(Policies):
             print(f"ipyembed: {what}", file=sys.stderr)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 def _refuse_to_await(coroutine: Coroutine[Any, Any, T], error: Exception) -> T:
     """Run `coroutine` to its end, or to where it awaits: there it gets `error`."""
     try:
@@ -395,21 +383,3 @@ def _refuse_to_await(coroutine: Coroutine[Any, Any, T], error: Exception) -> T:
         return result
     coroutine.close()
     raise error
-
-
-def _kind(loop: asyncio.AbstractEventLoop) -> str:
-    return f"{type(loop).__module__}.{type(loop).__qualname__}"
-
-
-def _finish_threadsafe(
-    loop: asyncio.AbstractEventLoop, done: asyncio.Future[None], _: Future[Any]
-) -> None:
-    def finish() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    # RuntimeError: the loop was closed while the question was being taken back.
-    try:
-        loop.call_soon_threadsafe(finish)
-    except RuntimeError:
-        pass

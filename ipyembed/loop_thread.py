@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ipyembed.loops import hand_over
+
 T = TypeVar("T")
 
 GRACE = 2.0
@@ -73,7 +75,7 @@ class LoopThread:
         def start() -> None:
             nonlocal task
             task = loop.create_task(coroutine, context=context)
-            task.add_done_callback(lambda task: _hand_over(task, result))
+            task.add_done_callback(lambda task: hand_over(task, result))
 
         def cancel() -> None:
             if task is not None:
@@ -99,12 +101,3 @@ def _make_loop() -> asyncio.AbstractEventLoop:
     if sys.platform == "win32":
         return asyncio.ProactorEventLoop()
     return asyncio.SelectorEventLoop()
-
-
-def _hand_over(task: asyncio.Task[T], result: Future[T]) -> None:
-    if task.cancelled():
-        result.set_exception(asyncio.CancelledError())
-    elif (error := task.exception()) is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(task.result())

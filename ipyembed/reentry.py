@@ -33,6 +33,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from ipyembed.loops import running_loop
+
 T = TypeVar("T")
 
 _ATTRIBUTES = ("_ready", "_thread_id", "_stopping", "_set_coroutine_origin_tracking", "_debug")
@@ -84,6 +86,13 @@ def run_until_complete(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T
                 if future.done() and not future.cancelled():
                     future.exception()  # whoever gets what run_forever() raises has seen it
     return future.result()
+
+
+def run_or_reenter(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> T:
+    """The same, or `loop.run_until_complete` where the loop does not run here."""
+    if loop is running_loop():
+        return run_until_complete(loop, future)
+    return loop.run_until_complete(future)
 
 
 class _Outer:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ipyembed.attachment import Attachment
+from ipyembed.loops import kind_of
 from ipyembed.prompt_thread import prompt_thread
 from ipyembed.slot import slot
 from ipyembed.watchdog import describe_frame
@@ -134,7 +135,7 @@ def _host_loop(attachment: Attachment) -> LoopState | None:
         "pause": "paused while the prompt waits",
         "error": "paused while the prompt waits",
     }[juggler.embed_in_running_loop]
-    return LoopState(_kind(juggler.host_loop), turned, _tasks(juggler.host_loop))
+    return LoopState(kind_of(juggler.host_loop), turned, _tasks(juggler.host_loop))
 
 
 def _own_loop(attachment: Attachment) -> LoopState | None:
@@ -146,11 +147,7 @@ def _own_loop(attachment: Attachment) -> LoopState | None:
         "run": "running while the prompt waits and while a cell awaits",
         "pause": "running only while a cell awaits",
     }[juggler.asyncio_at_prompt]
-    return LoopState(_kind(loop), turned, _tasks(loop))
-
-
-def _kind(loop: Any) -> str:
-    return f"{type(loop).__module__}.{type(loop).__qualname__}"
+    return LoopState(kind_of(loop), turned, _tasks(loop))
 
 
 def _tasks(loop: asyncio.AbstractEventLoop | None) -> int | None:

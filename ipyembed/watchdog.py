@@ -193,16 +193,15 @@ def describe_frame(frame: FrameType | None) -> str:
 
     Where the loop has called something that has no frame (a C function), that is named.
     """
-    while frame is not None:
-        code = frame.f_code
+    for at in frames(frame):
+        code = at.f_code
         if code is _CALLS_BACK:
-            callback = frame.f_locals["self"]._callback
+            callback = at.f_locals["self"]._callback
             return str(getattr(callback, "__qualname__", None) or repr(callback))
         if not _is_library(code.co_filename):
             cell = _CELL.match(code.co_filename)
             place = f"In [{cell[1]}]" if cell else code.co_filename
-            return f"{code.co_qualname} ({place}:{frame.f_lineno})"
-        frame = frame.f_back
+            return f"{code.co_qualname} ({place}:{at.f_lineno})"
     return "code that has no Python frame"
 
 

@@ -26,6 +26,7 @@ import traceback
 from typing import Any, Protocol
 
 from ipyembed.loop_thread import GRACE
+from ipyembed.loops import running_loop
 
 SLICE = 0.005
 """Seconds after which a busy asyncio lets the toolkit have a turn."""
@@ -85,7 +86,7 @@ class GuestLoop(asyncio.SelectorEventLoop):
         """Run until there is nothing to do, or the slice is over. Called by the toolkit."""
         if self.is_pumping or self.is_closed():  # a modal dialog of a cell's turns the toolkit
             return
-        if asyncio._get_running_loop() is not None:
+        if running_loop() is not None:
             self._watcher.call_later(LATER, self.pump)
             return
         self.is_pumping = True

@@ -25,6 +25,7 @@ from typing import Any
 
 from ipyembed.hosts import _trio_is_current
 from ipyembed.loop_thread import LoopThread, close_loop
+from ipyembed.loops import running_loop
 
 _IMPORTED_BY_TOOLKITS = {
     "PyQt5.QtCore",
@@ -151,7 +152,7 @@ class GuiPlace(LoopPlace):
     def close(self) -> None:
         """See `Place`: the tasks of its loop are cancelled, on its thread."""
         here = threading.current_thread() is self.thread
-        if here and asyncio._get_running_loop() is None:
+        if here and running_loop() is None:
             close_loop(self.loop)
         else:
             self._guest.close_soon_threadsafe()

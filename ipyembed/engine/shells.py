@@ -16,7 +16,6 @@ blocking, no loop turns         run at once by the thread that waits for the pro
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -36,6 +35,7 @@ from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.places import Place, start_here
 from ipyembed.engine.redirect import ClientOutput
 from ipyembed.juggler import LoopJuggler
+from ipyembed.loops import running_loop
 from ipyembed.namespaces import Caller
 from ipyembed.slot import slot
 
@@ -136,7 +136,7 @@ class TerminalShell:
     def _is_standing_still(self) -> bool:
         """Whether nothing turns that could await a cell."""
         juggler = self.attachment.juggler
-        running = asyncio._get_running_loop()
+        running = running_loop()
         if self.attachment.host is not None or running not in (None, juggler.host_loop):
             return False
         return juggler._loop_to_turn() is None

@@ -50,7 +50,10 @@ def _fetch(cache: Path, folder: Path) -> None:
     _pip("download", "--no-deps", "--no-binary", "ipython", "--dest", str(part), wanted)
     (archive,) = part.glob("ipython-*.tar.gz")
     with tarfile.open(archive) as tar:
-        tar.extractall(part, filter="data")
+        if hasattr(tarfile, "data_filter"):  # from 3.11.4
+            tar.extractall(part, filter="data")
+        else:
+            tar.extractall(part)
     (part / folder.name).rename(folder)
     shutil.rmtree(part)
 

@@ -140,6 +140,16 @@ class IPyEmbedApp(TerminalIPythonApp):
         else:
             yield HELP
 
+    def initialize_subcommand(self, subc: str, argv: list[str] | None = None) -> None:
+        """As traitlets', and says in a line which libraries a command lacks."""
+        try:
+            super().initialize_subcommand(subc, argv)
+        except ImportError as error:
+            if error.name is not None:  # not one that says what to install
+                raise
+            print(f"{self.name} {subc}: {error}")
+            self.exit(2)
+
     def init_banner(self) -> None:
         """Show the banner, with a line of ours unless the profile has one there."""
         if self.shell is not None and not self.shell.banner2:

@@ -124,6 +124,15 @@ def test_help_fits_on_a_screen(spawn: Spawn) -> None:
     assert "--help-all" in terminal.screen_text()
 
 
+def test_a_command_whose_libraries_are_missing_says_so_in_a_line(spawn: Spawn) -> None:
+    without = "import sys; sys.modules['zmq'] = None; from ipyembed.app import main; main()"
+    for command in ("attach", "engines"):
+        terminal = spawn(without, command)
+        assert terminal.wait_exit() == 2
+        said = "the engine needs more packages: pip install 'ipyembed[engine]'"
+        assert terminal.screen_text() == f"ipyembed {command}: {said}"
+
+
 def test_it_greets_with_one_line(spawn: Spawn, ipython_dir: Path) -> None:
     terminal = spawn.argv(COMMAND, cols=80)
     terminal.prompt(1)

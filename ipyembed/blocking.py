@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
 
-from ipyembed.tracebacks import OURS, without_ours
+from ipyembed.tracebacks import is_ours, without_ours
 
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python, and
 # what calls that.
@@ -88,7 +88,7 @@ def find_activity(
             callback = at.f_locals["self"]._callback
             name = getattr(callback, "__qualname__", None) or repr(callback)
             return _activity(outermost, name, loop)
-        if code in _LOOP or at in roots or code.co_filename.startswith(OURS):
+        if code in _LOOP or at in roots or is_ours(code.co_filename):
             break
         outermost = at
     if outermost is None or _is_waiting(outermost):
@@ -145,7 +145,12 @@ def _replace_at_exit(
     undo: Callable[[], object],
     replacement: type[BaseException],
 ) -> None:
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
+    tb: TracebackType | None = None
+
+    def trace(frame: FrameType, event: str, value: Any) -> Any:
+        nonlocal tb
+        if event == "exception" and frame is outermost and value[1] is error:
+            tb = value[2]  # before 3.12, `error` itself has it only when somebody has caught it
         if event != "return" or frame is not outermost:
             return trace
         # It ends, or waits: in either case it blocks no more.
@@ -154,8 +159,7 @@ def _replace_at_exit(
         if not _is_unwinding(frame):
             undo()
             return None
-        tb = without_ours(error.__traceback__)
-        text = "".join(traceback.format_exception(type(error), error, tb))
+        text = "".join(traceback.format_exception(type(error), error, without_ours(tb)))
         print(f"{said}\n{text}", end="", file=sys.stderr)
         if replacement is StopIteration:
             raise StopIteration

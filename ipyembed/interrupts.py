@@ -35,7 +35,7 @@ from ipyembed.job import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint
 from ipyembed.sigint_elsewhere import SigintElsewhere
-from ipyembed.tracebacks import OURS
+from ipyembed.tracebacks import is_ours
 from ipyembed.watchdog import describe_frame
 
 # Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
@@ -365,7 +365,7 @@ def _is_in_hook(frame: FrameType | None) -> bool:
     return any(
         at.f_back is not None
         and at.f_back.f_code is _RUNS_HOOKS
-        and not at.f_code.co_filename.startswith(OURS)
+        and not is_ours(at.f_code.co_filename)
         for at in frames(frame)
     )
 

@@ -30,12 +30,12 @@ from ipyembed.job_list import show_jobs
 from ipyembed.job_table import job_table
 from ipyembed.jobs import run_in_background
 from ipyembed.loops import until_done
+from ipyembed.tracebacks import is_ours
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment
 
 _AWAITED = "--awaited"
-_OURS = os.path.dirname(__file__) + os.sep
 _IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
 # As IPython (9) transforms a magic on a line of its own, or assigned to a name.
 _WAITS = re.compile(r"^([\w., ]+ = )?(get_ipython\(\)\.run_line_magic\('(?:fg|wait)', ')")
@@ -245,7 +245,8 @@ class JobMagics(Magics):
 
 def _is_not_the_jobs(frame: FrameType) -> bool:
     """Whether that is what has called the job's code."""
-    return frame.f_code.co_filename.startswith((_OURS, _IPYTHONS))
+    filename = frame.f_code.co_filename
+    return is_ours(filename) or filename.startswith(_IPYTHONS)
 
 
 def _show(text: str) -> None:

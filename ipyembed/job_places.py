@@ -10,9 +10,8 @@ from types import FrameType
 from typing import Any
 
 from ipyembed.job import Job
+from ipyembed.tracebacks import is_ours
 from ipyembed.watchdog import _CELL, _is_library
-
-_OURS = os.path.dirname(__file__) + os.sep
 
 
 def place_of(job: Job) -> str:
@@ -45,7 +44,8 @@ def _frames_of(job: Job) -> list[FrameType]:
         return _frames_of_task(job.task)
     at = sys._current_frames().get(job.thread_id) if job.thread_id is not None else None
     frames: list[FrameType] = []
-    while at is not None and not _is_ours(at):  # in front are those of the thread and of the pool
+    # In front are those of the thread and of the pool.
+    while at is not None and not is_ours(at.f_code.co_filename):
         frames.append(at)
         at = at.f_back
     return frames[::-1]
@@ -55,7 +55,7 @@ def _frames_of_task(task: Any) -> list[FrameType]:
     get_coro = getattr(task, "get_coro", None)
     if get_coro is None:
         return []
-    return [frame for frame in _awaits(get_coro()) if not _is_ours(frame)]
+    return [frame for frame in _awaits(get_coro()) if not is_ours(frame.f_code.co_filename)]
 
 
 def _awaits(at: Any) -> Iterator[FrameType]:
@@ -69,10 +69,6 @@ def _awaits(at: Any) -> Iterator[FrameType]:
                 break
         else:
             return
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_OURS)
 
 
 def _place(frame: FrameType) -> str:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
-OURS = os.path.dirname(__file__) + os.sep
-"""How the file names of this package begin."""
+_FOLDER = os.path.dirname(__file__) + os.sep
+_DEMO = _FOLDER + "demo.py"
+
+
+def is_ours(filename: str) -> bool:
+    """Whether code of that file is ours. The demo's is not: it is a program like any other."""
+    return filename.startswith(_FOLDER) and filename != _DEMO
 
 
 def without_ours(tb: TracebackType | None) -> TracebackType | None:
@@ -34,7 +39,7 @@ def cut_ours(error: BaseException) -> None:
 def _last_of_others(tb: TracebackType | None) -> TracebackType | None:
     last: TracebackType | None = None
     while tb is not None:
-        if not tb.tb_frame.f_code.co_filename.startswith(OURS):
+        if not is_ours(tb.tb_frame.f_code.co_filename):
             last = tb
         tb = tb.tb_next
     return last

@@ -24,6 +24,7 @@ import IPython
 
 from ipyembed.blocking import frames
 from ipyembed.output import say
+from ipyembed.tracebacks import is_ours
 
 LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
@@ -34,7 +35,7 @@ AFTER_KEY = 0.05
 A_MOMENT = 0.02
 """Seconds between the two looks at what the eval thread is stuck in."""
 
-_NOT_THE_USERS = tuple(os.path.dirname(str(f)) + os.sep for f in (IPython.__file__, __file__))
+_IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
 _CALLS_BACK = asyncio.Handle._run.__code__
 _CELL = re.compile(r"<ipython-input-(\d+)-")
@@ -206,7 +207,7 @@ def describe_frame(frame: FrameType | None) -> str:
 
 
 def _is_library(filename: str) -> bool:
-    if filename.startswith((*_NOT_THE_USERS, "<frozen")):
+    if is_ours(filename) or filename.startswith((_IPYTHONS, "<frozen")):
         return True
     return filename.startswith(_library()) and "site-packages" not in filename
 

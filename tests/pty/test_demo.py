@@ -32,6 +32,7 @@ def test_the_tour(
     terminal.prompt(5)
     jobs = terminal.run("%jobs")
     assert re.search(r"^\[1\] +counter +running", jobs, re.MULTILINE)
+    assert "demo.py:" in jobs.replace("\n", "")  # a program like any other
     assert re.search(r"^\[2\] +print.* running", jobs, re.MULTILINE)
     if display is not None:
         terminal.run("tells = label['text']")

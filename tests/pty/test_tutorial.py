@@ -75,6 +75,7 @@ def test_when_it_hangs(spawn: Spawn) -> None:
     terminal.wait_for("has been stuck")
     terminal.ctrl("c")
     terminal.wait_for(r"^\[1\] failed spin\(\): .*KeyboardInterrupt")
+    terminal.wait_for(r"^\[1\]   File .*, in spin\n(\[1\]    .*\n)*\[1\] KeyboardInterrupt")
     terminal.line(" 21")
     terminal.wait_for("^Out.*42$")
     terminal.prompt(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.pty.gui_programs import script
 from tests.pty.terminal import Terminal
 
 HELPERS = """
-    import asyncio, sys, threading, time
+    import asyncio, signal, sys, threading, time
     import ipyembed
 
     async def give(value):
@@ -184,7 +185,7 @@ HOST = (
     async def main():
         heart_task = asyncio.create_task(heart())
         loop = asyncio.get_running_loop()
-        loop.call_later(0.5, lambda: loop.create_task(request(41)))
+        loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(request(41)))
         await ipyembed.embed_async(SETTINGS)
         heart_task.cancel()
 
@@ -198,6 +199,8 @@ HOST = (
 def test_a_task_of_the_host_loop(spawn: Spawn, policy: str) -> None:
     terminal = opened(spawn, HOST, f"embed_in_running_loop={policy!r}")
     terminal.send("half-typed")
+    terminal.wait_for(r"^In \[1\]: half-typed$")
+    terminal.signal(signal.SIGUSR1)
     ask(terminal, "before = beats", "ipdb")
     ask(terminal, "p value", "\n41\r?\n")
     ask(terminal, "time.sleep(0.05)", "ipdb")
@@ -220,6 +223,7 @@ def test_a_task_of_the_host_loop(spawn: Spawn, policy: str) -> None:
 
 def test_policy_error_forbids_await(spawn: Spawn) -> None:
     terminal = opened(spawn, HOST, "await_in_running_loop='error'")
+    terminal.signal(signal.SIGUSR1)
     ask(terminal, "await give(1)", "forbidden by LoopJuggler.await_in_running_loop")
     ask(terminal, "c", "request has 41 True")
     terminal.prompt(1)

@@ -7,6 +7,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``embedding``          `embed()`, `embed_async()`: the ways into a shell from a program
 ``extension``          ``%load_ext ipyembed`` on a running IPython
 ``app``                the ``ipyembed`` command
+``importing``          all of this is imported without the garbage collector going through it
 ``shell``              the two shell classes, wiring only
 ``attachment``         what makes a terminal shell threaded, and undoes it
 ``cells``              how one cell is run: its context, its interrupts, its result
@@ -35,6 +36,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``system``             ``!cmd``, ``x = !cmd``, ``%edit``
 ``pager``              ``obj?``, ``%page``, ``help(x)``
 ``terminal``           what is asked there: a cell, a yes or no; input that is no terminal
+``highlighting``       the colours of what is typed, ready when the first prompt is on the screen
 ``completion``         completions, computed on the eval thread
 ``filter_memory``      what prompt_toolkit remembers of a shell that is over
 ``output``             what others print lands above the prompt
@@ -143,13 +145,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
     try:
         home = _HOME[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(home), name)
+    from ipyembed.importing import imported
+
+    value = getattr(imported(home), name)
     globals()[name] = value
     return value
 

@@ -1,6 +1,12 @@
-"""``python -m ipyembed``."""
+"""``python -m ipyembed``, and the ``ipyembed`` command."""
 
-from ipyembed.app import main
+from ipyembed.importing import imported
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    imported("ipyembed.app").main()
+
 
 if __name__ == "__main__":
     main()

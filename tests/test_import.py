@@ -52,6 +52,49 @@ def test_importing_it_starts_no_thread_and_opens_nothing() -> None:
     assert printed_by(script) == "True"
 
 
+@pytest.mark.parametrize(
+    ("before", "printed"), [("", "[] True True"), ("gc.disable()", "[] False False")]
+)
+def test_no_garbage_is_collected_during_the_import(before: str, printed: str) -> None:
+    script = f"""if True:
+        import gc, ipyembed, ipyembed.importing
+        collections = []
+        def note(phase, info):
+            collections.append(phase)
+        {before}
+        gc.callbacks.append(note)
+        ipyembed.embed
+        gc.callbacks.remove(note)
+        young = sum(len(gc.get_objects(generation=n)) for n in (0, 1))
+        print(collections, gc.isenabled(), young < 2000 < len(gc.get_objects(generation=2)))
+    """
+    assert printed_by(script) == printed
+
+
+def test_what_the_host_has_frozen_stays_frozen() -> None:
+    script = """if True:
+        import gc, ipyembed
+        gc.freeze()
+        before = gc.get_freeze_count()
+        ipyembed.embed
+        print(before > 4000, gc.get_freeze_count() > before - 100, gc.isenabled())
+    """
+    assert printed_by(script) == "True True True"
+
+
+def test_an_import_that_fails_leaves_the_collector_on() -> None:
+    script = """if True:
+        import gc, sys
+        import ipyembed
+        sys.modules["IPython"] = None
+        try:
+            ipyembed.embed
+        except ImportError as error:
+            print(error.name, gc.isenabled())
+    """
+    assert printed_by(script) == "IPython.core True"
+
+
 @pytest.mark.parametrize("name", ipyembed.__all__)
 def test_every_public_name_resolves_alone(name: str) -> None:
     """In a fresh interpreter: none needs another one to have been resolved first."""

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 import ipyembed
-from ipyembed import app
+from ipyembed import __main__ as command_line
 from tools import pythons
 
 try:
@@ -32,7 +32,7 @@ def test_type_checkers_find_the_annotations() -> None:
 
 def test_entry_points() -> None:
     (command,) = entry_points(group="console_scripts", name="ipyembed")
-    assert command.load() is app.main
+    assert command.load() is command_line.main
     (plugin,) = entry_points(group="pytest11", name="ipyembed")
     assert plugin.value == "ipyembed.pytest_plugin"
 

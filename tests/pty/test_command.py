@@ -42,7 +42,7 @@ def test_the_prompt_is_threaded(spawn: Spawn, ipython_dir: Path, tmp_path: Path,
         "command line": [*IPYTHON, f"--{CLASS}=ipyembed.ThreadedInteractiveShell"],
         "profile": IPYTHON,
         "module": COMMAND,
-        "entry point": [sys.executable, "-c", "from ipyembed.app import main; main()"],
+        "entry point": [sys.executable, "-c", "from ipyembed.__main__ import main; main()"],
     }[how]
     if how == "profile":
         write_config(ipython_dir, f"c.{CLASS} = 'ipyembed.ThreadedInteractiveShell'")

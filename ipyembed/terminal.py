@@ -22,6 +22,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
 from ipyembed.handover import Handover, with_ctrl_c
+from ipyembed.highlighting import LexerOfText
 from ipyembed.output import above_prompt, drained, terminal_reopened
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.resize import resize_heard
@@ -142,10 +143,12 @@ class Terminal:
             return
         # IPython 9.0 to 9.18: private, but all of the prompt's looks come from there.
         options = {**shell._extra_prompt_options(), **options}
+        lexer = options["lexer"] = LexerOfText(options["lexer"])
 
         async def prompt() -> str:
             async with _watching(session, watch), handover.to_host(session.app.input, watch):
-                text: str = await session.prompt_async(default=default, **options)
+                with lexer.ready_once_painted(session.app):
+                    text: str = await session.prompt_async(default=default, **options)
             return text
 
         with resize_heard(session.app), _asking(session.app, output, handover, prompt) as question:

@@ -127,11 +127,11 @@ def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoRe
     returned, if Python can do so (3.12 and later).
     """
     said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
-    undo = _let_nobody_else_say_it(activity)
+    error = KeyboardInterrupt()
+    undo = _let_nobody_else_say_it(activity, error)
     outermost = activity.frame
     if outermost is None or sys.gettrace() is not None:
         raise Interrupted(say(activity, place))
-    error = KeyboardInterrupt()
     # Before 3.12, Python makes a RuntimeError of it.
     replacement = StopIteration if as_returned and sys.version_info >= (3, 12) else Interrupted
     _replace_at_exit(outermost, error, said, undo, replacement)
@@ -170,10 +170,11 @@ def _replace_at_exit(
     sys.settrace(lambda *_: None)
 
 
-def _let_nobody_else_say_it(activity: Activity) -> Callable[[], object]:
+def _let_nobody_else_say_it(activity: Activity, error: KeyboardInterrupt) -> Callable[[], object]:
     """Once, since it is shown here: by asyncio, or by a toolkit's binding (PyQt would abort).
 
-    Returns what undoes it.
+    Code that catches `error` and shows it in its own way shows nothing of us. Returns what undoes
+    it.
     """
     undo = ExitStack()
     if activity.task is not None:
@@ -200,6 +201,8 @@ def _let_nobody_else_say_it(activity: Activity) -> Callable[[], object]:
         kind: type[BaseException], value: BaseException, traceback: TracebackType | None
     ) -> None:
         undo.close()
+        if value is error:
+            traceback = without_ours(traceback)
         if not isinstance(value, Interrupted):
             hook(kind, value, traceback)
 

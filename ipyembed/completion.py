@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import signal
+import sys
 import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import aclosing, contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import cursor_to_position, provisionalcompleter
@@ -38,6 +40,8 @@ from prompt_toolkit.key_binding import (
 )
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 from prompt_toolkit.shortcuts import CompleteStyle
+
+from ipyembed.watchdog import describe_frame
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -115,7 +119,7 @@ class EvalThreadCompleter(Completer):
         context = contextvars.copy_context()
 
         def complete() -> list[Completion]:
-            with _interruptible():
+            with _interruptible(), _interrupt_said_in_short():
                 return context.run(self._completions, document, complete_event)
 
         return self._juggler.complete_in_eval_thread(complete)
@@ -155,6 +159,32 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _interrupt_said_in_short() -> Iterator[None]:
+    """While the eval thread completes: an interrupt of it is one line, not a long traceback.
+
+    IPython (9.0 to 9.18) calls `sys.excepthook` with whatever one of its completers raises, and
+    goes on with the next.
+    """
+    hook = sys.excepthook
+
+    def report(kind: type[BaseException], error: BaseException, tb: TracebackType | None) -> None:
+        if not isinstance(error, KeyboardInterrupt):
+            hook(kind, error, tb)
+            return
+        while tb is not None and tb.tb_next is not None:
+            tb = tb.tb_next
+        place = describe_frame(tb.tb_frame if tb is not None else None)
+        print(f"ipyembed: KeyboardInterrupt in a completion, in {place}", file=sys.stderr)
+
+    sys.excepthook = report
+    try:
+        yield
+    finally:
+        if sys.excepthook is report:
+            sys.excepthook = hook
 
 
 class _Ready(Completer):

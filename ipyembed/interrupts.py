@@ -49,6 +49,9 @@ _RUNS_HOOKS = EventManager.trigger.__code__
 own_code: set[CodeType] = set()
 """Of functions of the shell that are called in a cell and are not to be broken off."""
 
+_HAVE_CALLBACKS = ("_weakrefset", "weakref", "importlib._bootstrap")
+"""Modules of Python 3.11 to 3.13 with callbacks of weak references."""
+
 AT_ONCE = 0.2
 """Seconds in which a second Ctrl-C is the same as the first."""
 PATIENCE = 1.0
@@ -106,6 +109,7 @@ class CellInterrupts:
         self._depths: tuple[int, ...] = ()
         self._wants_out = False
         self._ignored = 0.0
+        self._put_off = 0.0
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
         """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
@@ -233,13 +237,10 @@ class CellInterrupts:
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
-        if not self._in_cell:
-            self._in_own_code(frame)
+        if self._is_put_off(frame):
             return
-        if any(at.f_code in own_code for at in frames(frame)):
+        if not self._in_cell or any(at.f_code in own_code for at in frames(frame)):
             self._in_own_code(frame)
-            return
-        if _drops_exceptions(frame) and self._sigint.handle_again():
             return
         awaited = self._awaited
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
@@ -251,6 +252,23 @@ class CellInterrupts:
             self._cancel(awaited, frame)
         elif _is_in_hook(frame):
             self._interrupt()
+
+    def _is_put_off(self, frame: FrameType | None) -> bool:
+        """Whether this is to be handled again in a moment: what is raised here would be lost.
+
+        What stays here for long is interrupted, and afterwards its caller, too.
+        """
+        now = time.monotonic()
+        if not _drops_exceptions(frame):
+            self._put_off = 0.0
+            return False
+        self._put_off = self._put_off or now
+        if not self._sigint.handle_again():
+            return False
+        if now - self._put_off < AT_ONCE:
+            return True
+        self._put_off = 0.0
+        return False
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
         """The first asks the loop; when that has not done so yet, the second frees the loop.
@@ -373,7 +391,7 @@ def _is_in_hook(frame: FrameType | None) -> bool:
 def _drops_exceptions(frame: FrameType | None) -> bool:
     """Whether an exception raised here would be printed and lost: `__del__`, weakref callbacks."""
     return any(
-        at.f_code.co_name == "__del__" or at.f_globals.get("__name__") in ("_weakrefset", "weakref")
+        at.f_code.co_name == "__del__" or at.f_globals.get("__name__") in _HAVE_CALLBACKS
         for at in frames(frame)
     )
 

@@ -203,3 +203,50 @@ def test_a_blocking_shell_in_a_running_loop(spawn: Spawn, before: str, policy: s
     terminal.line("exit")
     terminal.wait_for(r"^left 0 False True 0$")
     assert terminal.wait_exit() == 0
+
+
+DROPS = """
+    import signal, time
+    import ipyembed
+
+    class Interrupts:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+            print("it goes", "on")
+
+    class Hangs:
+        def __del__(self):
+            time.sleep(1000)
+
+    def drop(kind):
+        it = kind()
+        del it
+        time.sleep(1000)
+
+    def hook(*_):
+        shell.events.unregister("post_run_cell", hook)
+        drop(Interrupts)
+
+    ipyembed.embed()
+"""
+
+
+def test_in_what_drops_exceptions(spawn: Spawn) -> None:
+    """It goes on, and its caller is interrupted, in a cell or in what IPython calls after one."""
+    terminal = spawn(DROPS)
+    terminal.prompt(1)
+    for n, cell in enumerate(
+        ("drop(Interrupts)", "shell = get_ipython(); shell.events.register('post_run_cell', hook)"),
+        1,
+    ):
+        mark = terminal.mark()
+        terminal.line(cell)
+        terminal.wait_for_new("it goes on", mark)
+        terminal.wait_for_new("KeyboardInterrupt", mark)
+        terminal.prompt(n + 1)
+    assert "Exception ignored" not in terminal.screen_text()
+    assert "ipyembed/" not in terminal.screen_text()
+    terminal.interrupt("drop(Hangs)")  # one that takes long is interrupted itself, and its caller
+    terminal.prompt(4)
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0

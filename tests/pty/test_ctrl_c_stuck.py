@@ -192,3 +192,25 @@ def test_a_cell_swallows_the_cancellation(terminal: Terminal) -> None:
     terminal.run("%cancel 1")
     terminal.wait_for(r"cancelled +await swallow\(\)")
     leave(terminal)
+
+
+def test_a_completion_that_is_stuck(terminal: Terminal) -> None:
+    """IPython shows what its completers raise by `sys.excepthook`, and goes on."""
+    terminal.run("class Slow:\n    def __dir__(self): spin()\nslow = Slow()")
+    terminal.run("%config LoopJuggler.completion_timeout = 0.2")
+    terminal.send("slow.\t")
+    terminal.wait_for("the eval thread has been stuck for .* in spin")
+    for _ in range(5):  # more than one of them may ask for `dir(slow)`
+        mark = terminal.mark()
+        terminal.ctrl("c")
+        terminal.wait_for_new("ipyembed: KeyboardInterrupt in a completion, in spin", mark)
+        try:
+            terminal.wait_for_new("the eval thread is free again", mark, timeout=2)
+            break
+        except AssertionError:
+            continue
+    terminal.ctrl("u")
+    loop_is_well(terminal, terminal.prompt())
+    assert "ipyembed/" not in terminal.screen_text()
+    assert "Traceback" not in terminal.screen_text()
+    leave(terminal)

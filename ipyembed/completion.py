@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import signal
 import sys
-import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import aclosing, contextmanager
@@ -119,7 +117,7 @@ class EvalThreadCompleter(Completer):
         context = contextvars.copy_context()
 
         def complete() -> list[Completion]:
-            with _interruptible(), _interrupt_said_in_short():
+            with self._juggler.interrupts.of_a_call(), _interrupt_said_in_short():
                 return context.run(self._completions, document, complete_event)
 
         return self._juggler.complete_in_eval_thread(complete)
@@ -140,25 +138,6 @@ class EvalThreadCompleter(Completer):
         )
         with provisionalcompleter():
             return list(private(text, offset, cursor, completer.ipy_completer))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """While the eval thread completes: SIGINT ends that, not the host.
-
-    At the prompt, Ctrl-C is a key. A SIGINT comes when the prompt has ended and the eval thread
-    still computes completions. IPython takes every exception there for the completer's.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    previous = signal.getsignal(signal.SIGINT) if is_main else None
-    if previous is None:  # another thread, or installed from C: it could not be put back
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager

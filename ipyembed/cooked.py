@@ -22,8 +22,10 @@ from prompt_toolkit.keys import Keys
 
 from ipyembed.sigint_elsewhere import c_handlers
 
-PATIENCE = 0.2
-"""Seconds that the main thread may take to receive a signal that has been sent."""
+PATIENCE = 5.0
+"""Seconds that the main thread may take to receive a signal that has been sent.
+
+Long, for a busy machine: nobody waits so long, unless the host has blocked the signal."""
 
 
 @contextmanager

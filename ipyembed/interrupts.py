@@ -33,7 +33,7 @@ from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui import breaking_out
 from ipyembed.job import current_job
 from ipyembed.nudge import nudge
-from ipyembed.sigint import Sigint
+from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
 from ipyembed.tracebacks import is_ours
 from ipyembed.watchdog import describe_frame
@@ -234,6 +234,30 @@ class CellInterrupts:
             signal.signal(signal.SIGINT, hosts)
             self._sigint.take()
 
+    @contextmanager
+    def of_a_call(self) -> Iterator[None]:
+        """While the eval thread computes something for the prompt: SIGINT ends that, not the host.
+
+        At the prompt, Ctrl-C is a key. A SIGINT comes when the prompt has ended and this goes on.
+        """
+        previous = signal.getsignal(signal.SIGINT) if self._is_main else None
+        if previous is None:  # another thread, or installed from C: it could not be put back
+            yield
+            return
+        is_over = False
+
+        def interrupt(frame: FrameType | None) -> None:
+            if is_over or (_drops_exceptions(frame) and self._sigint.in_a_moment(interrupt)):
+                return
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, lambda _, frame: interrupt(frame))
+        try:
+            yield
+        finally:
+            is_over = True
+            put_back(previous)
+
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
@@ -263,7 +287,7 @@ class CellInterrupts:
             self._put_off = 0.0
             return False
         self._put_off = self._put_off or now
-        if not self._sigint.handle_again():
+        if not self._sigint.in_a_moment(self._handle):
             return False
         if now - self._put_off < AT_ONCE:
             return True

@@ -25,6 +25,7 @@ import socket
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -73,6 +74,7 @@ class Sigint:
         """The host's handler, while SIGINT is taken."""
         self._previous_fd = -1
         self._runs = 0
+        self._again: deque[Callable[[FrameType | None], object]] = deque()
         self._reader: _Reader | None = None
 
     def take(self) -> None:
@@ -102,9 +104,7 @@ class Sigint:
         if found not in (self._reader.fileno, -1):  # -1: asyncio resets it when a loop is closed
             signal.set_wakeup_fd(found, warn_on_full_buffer=False)
         if signal.getsignal(signal.SIGINT) == self._handle:
-            signal.signal(signal.SIGINT, self.previous)
-            if _restarts_calls(self.previous):
-                signal.siginterrupt(signal.SIGINT, False)
+            put_back(self.previous)
         self.previous = None
 
     def close(self) -> None:
@@ -123,13 +123,14 @@ class Sigint:
         self._runs += 1
         self._handle_frame(frame)
 
-    def handle_again(self) -> bool:
-        """Have the function of ours called again in a moment; whether it will be.
+    def in_a_moment(self, function: Callable[[FrameType | None], object]) -> bool:
+        """Have `function` called as the handler is, in a moment; whether it will be.
 
-        For where it must not raise now. In the handler.
+        For where must not be raised now. In a signal handler.
         """
         if not nudge.is_held or self._reader is None:
             return False
+        self._again.append(function)
         with suppress(OSError):
             os.write(self._reader.fileno, _AGAIN)
         return True
@@ -145,7 +146,8 @@ class Sigint:
         if _AGAIN in numbers:
             numbers = numbers.replace(_AGAIN, b"")
             time.sleep(A_MOMENT)
-            nudge.call_threadsafe(self._handle_frame)
+            while self._again:
+                nudge.call_threadsafe(self._again.popleft())
         ours = {signal.SIGINT, SIGNAL}
         others = bytes(number for number in numbers if number not in ours)
         if others and self._previous_fd != -1:
@@ -200,6 +202,13 @@ class _Reader:
         self._theirs.close()
         self._thread.join()
         self._ours.close()
+
+
+def put_back(handler: Any) -> None:
+    """Set the handler for SIGINT that was found. Main thread."""
+    signal.signal(signal.SIGINT, handler)
+    if _restarts_calls(handler):
+        signal.siginterrupt(signal.SIGINT, False)
 
 
 def _restarts_calls(handler: Any) -> bool:

@@ -67,7 +67,7 @@ class SigintElsewhere:
             self._reader.close()
             self._reader = None
 
-    def handle_again(self) -> bool:
+    def in_a_moment(self, _: Callable[[FrameType | None], object]) -> bool:
         """See `Sigint`; never."""
         return False
 

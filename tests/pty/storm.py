@@ -180,7 +180,7 @@ class Storm:
         """Nothing on the screen tells of a broken shell."""
         shown = self.terminal.screen_text()
         if bad := _BROKEN.search(shown):
-            around = shown[max(0, bad.start() - 3000) : bad.end() + 1000]
+            around = shown[max(0, bad.start() - 2000) : bad.end() + 3000]
             raise AssertionError(f"{bad[0]!r} after {self.sent} Ctrl-C:\n{around}")
 
     def end(self) -> None:

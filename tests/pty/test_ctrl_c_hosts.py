@@ -223,6 +223,12 @@ DROPS = """
         del it
         time.sleep(1000)
 
+    class Asked:
+        def __dir__(self):
+            drop(Interrupts)
+
+    asked = Asked()
+
     def hook(*_):
         shell.events.unregister("post_run_cell", hook)
         drop(Interrupts)
@@ -244,6 +250,11 @@ def test_in_what_drops_exceptions(spawn: Spawn) -> None:
         terminal.wait_for_new("it goes on", mark)
         terminal.wait_for_new("KeyboardInterrupt", mark)
         terminal.prompt(n + 1)
+    mark = terminal.mark()
+    terminal.send("asked.\t")
+    terminal.wait_for_new("it goes on", mark)
+    terminal.wait_for_new(r"ipyembed: KeyboardInterrupt in a completion, in drop \(", mark)
+    terminal.ctrl("u")
     assert "Exception ignored" not in terminal.screen_text()
     assert "ipyembed/" not in terminal.screen_text()
     terminal.interrupt("drop(Hangs)")  # one that takes long is interrupted itself, and its caller

@@ -12,6 +12,8 @@ with the terminal.
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import subprocess
 import sys
@@ -47,7 +49,7 @@ class Child:
         """Its exit status, negative for a signal, once the terminal is free again."""
 
     def _run(self) -> int:
-        with terminal_lent(), modes_restored():
+        with terminal_lent(), modes_restored(), self._ended_at_exit():
             for stream in (sys.stdout, sys.stderr):
                 with suppress(AttributeError, OSError, ValueError):
                     stream.flush()
@@ -58,7 +60,22 @@ class Child:
             if process.stdin is not None:
                 with suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(self._feed)
-            return process.wait()
+            status = process.wait()
+            if self._is_unwanted:
+                _switch_off_what_is_left_on()
+            return status
+
+    @contextmanager
+    def _ended_at_exit(self) -> Iterator[None]:
+        """If the interpreter ends, as when the host's loop was stopped, so does the child.
+
+        Else it would be left with a terminal whose modes are its own.
+        """
+        atexit.register(self.end)
+        try:
+            yield
+        finally:
+            atexit.unregister(self.end)
 
     def end(self) -> None:
         """Have it end, and block until the terminal is free, for `TEARDOWN` seconds at most."""
@@ -69,6 +86,20 @@ class Child:
             process.terminate()
         with suppress(Exception):
             self.status.result(TEARDOWN)
+
+
+def _switch_off_what_is_left_on() -> None:
+    """What a child that was ended may have left of itself in the terminal; `less` 590 does.
+
+    The other screen, keypad and cursor keys, reports of the mouse, of the focus and of what is
+    pasted, a hidden cursor, a colour. Nothing happens where none of it is on: to leave the other
+    screen restores the cursor from where it is saved first.
+    """
+    modes = [1049, 1, 1000, 1002, 1003, 1004, 1006, 2004]
+    off = "\x1b7" + "".join(f"\x1b[?{mode}l" for mode in modes) + "\x1b>\x1b[?25h\x1b[m"
+    with suppress(OSError):
+        if os.isatty(1):
+            os.write(1, off.encode())
 
 
 def in_thread(function: Callable[[], T]) -> Future[T]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sys
 
 import pytest
 
@@ -13,7 +15,7 @@ HOST = """
     import asyncio, os, signal, sys, threading, time
     import ipyembed
 
-    LINES = [str(n) for n in range(200)]
+    text = "\\n".join(f"line {n}" for n in range(200))
 
     def spin(seconds):
         end = time.monotonic() + seconds
@@ -138,6 +140,11 @@ def at_the_confirm_question(terminal: Terminal) -> None:
     terminal.wait_for("Do you really")
 
 
+def in_the_pager(terminal: Terminal) -> None:
+    terminal.line("%page text")
+    terminal.wait_for("the pager has it|line 5")
+
+
 MOMENTS = {
     function.__name__: function
     for function in (
@@ -148,8 +155,25 @@ MOMENTS = {
         in_a_sync_cell,
         in_an_awaiting_cell,
         at_the_confirm_question,
+        in_the_pager,
     )
 }
+
+#: Has the terminal in raw mode, and leaves it so when it is ended.
+PAGER = """
+import os, sys, termios, tty
+sys.stdin.read()
+terminal = os.open("/dev/tty", os.O_RDWR)
+tty.setraw(terminal)
+os.write(terminal, b"the pager has it\\r\\n")
+while True: os.read(terminal, 1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def pager(spawn: Spawn) -> None:
+    (spawn.path / "pager.py").write_text(PAGER)
+    spawn.env["PAGER"] = f"{sys.executable} {spawn.path / 'pager.py'}"
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -165,7 +189,22 @@ def test_cancelled_by_the_host(spawn: Spawn, moment: str) -> None:
     terminal.assert_terminal_restored(modes)
 
 
-@pytest.mark.parametrize("moment", ["half_typed", "in_an_awaiting_cell"])
+@pytest.mark.skipif(not shutil.which("less"), reason="less is not installed")
+def test_cancelled_in_less(spawn: Spawn) -> None:
+    spawn.env["PAGER"] = "less"
+    terminal = spawn(script())
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    in_the_pager(terminal)
+    terminal.wait_for(lambda t: t.screen.in_alternate_screen)
+    (spawn.path / "trigger").write_text("x")
+    terminal.wait_for("^cancelled 1$")
+    terminal.wait_for("^the host goes on$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+@pytest.mark.parametrize("moment", ["half_typed", "in_an_awaiting_cell", "in_the_pager"])
 def test_a_timeout_around_it(spawn: Spawn, moment: str) -> None:
     shell = (
         "\n            try:\n"

@@ -9,6 +9,9 @@ import pytest
 
 from tests.pty import test_left_behind
 from tests.pty.conftest import Spawn
+from tests.pty.test_endings import pager
+
+__all__ = ["pager"]  # a fixture
 
 pytest.importorskip("trio", reason="trio is not installed")
 
@@ -115,6 +118,7 @@ MOMENTS = {
     "awaiting cell": "await trio.sleep(1000)\r",
     "awaiting a nursery": "await asks\r",
     "confirm question": "\x04",
+    "pager": "%page trio.__dict__\r",
 }
 
 
@@ -122,6 +126,7 @@ MOMENTS = {
     ("ending", "moment"),
     [(ending, "prompt") for ending in ENDINGS]
     + [(ending, "awaiting cell") for ending in ENDINGS if ending != "thrown away"]
+    + [("fail_after", "pager")]
     + [("cancel scope", moment) for moment in MOMENTS if moment not in ("prompt", "awaiting cell")],
 )
 def test_cancelling_takes_the_prompt_down(
@@ -142,6 +147,7 @@ def test_cancelling_takes_the_prompt_down(
     seen = {
         "completion menu": "sleep_forever",
         "confirm question": "Do you really want to exit",
+        "pager": "the pager has it",
     }.get(moment, re.escape(MOMENTS[moment].strip("\r")[:10]))
     if moment != "prompt":
         terminal.wait_for_new(seen, mark)

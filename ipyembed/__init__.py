@@ -75,6 +75,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``sigint``             taking SIGINT from the host, and giving it back
 ``sigint_elsewhere``   the same for a shell that is not on the main thread
+``sigint_in_c``        SIGINT without any code of Python's hearing of it
 ``handover``           no gap between the host's SIGINT and the shell's
 ``nudge``              the main thread does something at once
 ``blocking``           ``KeyboardInterrupt`` in code that blocks a loop

@@ -3,7 +3,7 @@
 prompt_toolkit does so to print above the prompt, to run an editor, to be suspended. Ctrl-C of that
 moment is SIGINT, which is the host's while a prompt is up: under `asyncio.run()`, a key that is
 pressed as a line is being logged would end the program. So for that moment a handler in C
-(`sigint_elsewhere`) has SIGINT, and what it has heard is a key of the prompt's afterwards.
+(`sigint_in_c`) has SIGINT, and what it has heard is a key of the prompt's afterwards.
 """
 
 from __future__ import annotations
@@ -13,26 +13,22 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
-from ipyembed.sigint_elsewhere import c_handlers
+from ipyembed.sigint_in_c import c_handlers, sigint_in_c
 
-PATIENCE = 5.0
-"""Seconds that the main thread may take to receive a signal that has been sent.
-
-Long, for a busy machine: nobody waits so long, unless the host has blocked the signal."""
+PATIENCE = 2.0
+"""Seconds that the main thread may take to receive a signal that has been sent."""
 
 
 @contextmanager
 def interrupts_are_keys(terminal: Input) -> Iterator[None]:
     """While a prompt is up on `terminal`. On the prompt thread."""
-    handlers = c_handlers()
-    if handlers is None:
+    if c_handlers() is None:
         yield
         return
     attributes = vars(terminal)
@@ -41,7 +37,7 @@ def interrupts_are_keys(terminal: Input) -> Iterator[None]:
 
     @contextmanager
     def cooked_mode() -> Iterator[None]:
-        with _listening(handlers) as heard, original():
+        with _listening() as heard, original():
             yield
         app = get_app_or_none()
         if heard and app is not None and app.is_running:
@@ -58,7 +54,7 @@ def interrupts_are_keys(terminal: Input) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(handlers: Any) -> Iterator[list[bytes]]:
+def _listening() -> Iterator[list[bytes]]:
     """SIGINT is nobody's in this block; what is yielded has an entry afterwards if it came."""
     heard: list[bytes] = []
     readable, writable = os.pipe()
@@ -66,12 +62,12 @@ def _listening(handlers: Any) -> Iterator[list[bytes]]:
         for end in (readable, writable):
             os.set_blocking(end, False)
         with os.fdopen(writable, "wb", buffering=0) as file:
-            handlers.register(signal.SIGINT, file, all_threads=False, chain=False)
+            sigint_in_c.write_to(file, goes_before=True)
             try:
                 yield heard
             finally:
                 _wait_until_delivered()
-                handlers.unregister(signal.SIGINT)
+                sigint_in_c.write_no_more_to(file)
             with suppress(BlockingIOError):
                 heard.append(os.read(readable, 65536))
     finally:

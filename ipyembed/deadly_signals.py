@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ipyembed.sigint_elsewhere import c_handlers
+from ipyembed.sigint_in_c import c_handlers
 
 PATIENCE = 2.0
 """Seconds that the prompt may take to give the terminal back; then the process ends without."""

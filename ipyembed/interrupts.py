@@ -35,6 +35,7 @@ from ipyembed.job import current_job
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
+from ipyembed.sigint_in_c import sigint_in_c
 from ipyembed.tracebacks import is_ours
 from ipyembed.watchdog import describe_frame
 
@@ -251,7 +252,7 @@ class CellInterrupts:
                 return
             raise KeyboardInterrupt
 
-        signal.signal(signal.SIGINT, lambda _, frame: interrupt(frame))
+        sigint_in_c.set_pythons(lambda _, frame: interrupt(frame))
         try:
             yield
         finally:
@@ -261,7 +262,7 @@ class CellInterrupts:
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
-        if self._is_put_off(frame):
+        if self._is_put_off(frame, self._handle):
             return
         if not self._in_cell or any(at.f_code in own_code for at in frames(frame)):
             self._in_own_code(frame)
@@ -277,8 +278,10 @@ class CellInterrupts:
         elif _is_in_hook(frame):
             self._interrupt()
 
-    def _is_put_off(self, frame: FrameType | None) -> bool:
-        """Whether this is to be handled again in a moment: what is raised here would be lost.
+    def _is_put_off(
+        self, frame: FrameType | None, handle: Callable[[FrameType | None], object]
+    ) -> bool:
+        """Whether `handle` is to be called again in a moment: what is raised here would be lost.
 
         What stays here for long is interrupted, and afterwards its caller, too.
         """
@@ -287,7 +290,7 @@ class CellInterrupts:
             self._put_off = 0.0
             return False
         self._put_off = self._put_off or now
-        if not self._sigint.in_a_moment(self._handle):
+        if not self._sigint.in_a_moment(handle):
             return False
         if now - self._put_off < AT_ONCE:
             return True
@@ -396,7 +399,8 @@ class CellInterrupts:
             self._interrupt_stuck(sys._current_frames().get(ident) if ident is not None else None)
 
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
-        self._interrupt_activity(frame, self.host_loop, self.roots)
+        if not self._is_put_off(frame, self._interrupt_stuck):
+            self._interrupt_activity(frame, self.host_loop, self.roots)
 
 
 _BREAKS_OUT = CellInterrupts._break_out.__code__

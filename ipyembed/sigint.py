@@ -32,6 +32,7 @@ from types import FrameType
 from typing import Any
 
 from ipyembed.nudge import SIGNAL, nudge
+from ipyembed.sigint_in_c import sigint_in_c
 
 FIRST_PAUSE = 0.02
 LAST_PAUSE = 1.0
@@ -90,7 +91,7 @@ class Sigint:
         # trio.run() in a cell finds our wakeup fd, and would take that for a collision.
         warnings.filters.insert(0, _TRIOS_WARNING)  # type: ignore[attr-defined]
         self._previous_fd = signal.set_wakeup_fd(self._reader.fileno, warn_on_full_buffer=False)
-        signal.signal(signal.SIGINT, self._handle)
+        sigint_in_c.set_pythons(self._handle)
         self.is_taken = True
 
     def give_back(self) -> None:
@@ -206,7 +207,7 @@ class _Reader:
 
 def put_back(handler: Any) -> None:
     """Set the handler for SIGINT that was found. Main thread."""
-    signal.signal(signal.SIGINT, handler)
+    sigint_in_c.set_pythons(handler)
     if _restarts_calls(handler):
         signal.siginterrupt(signal.SIGINT, False)
 

@@ -6,22 +6,21 @@ What does not work: Python sets and calls handlers on the main thread only. What
 have the main thread do (`Py_AddPendingCall`) waits as long as that blocks in a system call. Ctrl-C
 as a key (ISIG off) would be taken from child processes, and from `input()`.
 
-What we do: `faulthandler` can set a handler in C from any thread, which writes to a file, and puts
-back exactly what was there, flags of the system included. Nothing of Python's sees the signal: no
-handler is called, the wakeup fd is not written to, and `signal.getsignal()` tells the host's
-handler all the time. A thread reads the file, and raises the exception in the worker.
+What we do: a handler in C has it (`sigint_in_c`), of which nothing of Python's hears. A thread
+reads what that writes, and raises the exception in the worker.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Any
+
+from ipyembed.sigint_in_c import c_handlers, sigint_in_c
 
 
 def is_available() -> bool:
@@ -45,20 +44,18 @@ class SigintElsewhere:
 
     def take(self) -> None:
         """Take it, unless that has been done."""
-        handlers = c_handlers()
-        if self.is_taken or handlers is None:
+        if self.is_taken or c_handlers() is None:
             return
         if self._reader is None:
             self._reader = _Reader(self._arrived_threadsafe)
-        handlers.register(signal.SIGINT, self._reader.file, all_threads=False, chain=False)
+        sigint_in_c.write_to(self._reader.file)
         self.is_taken = True
 
     def give_back(self) -> None:
         """Put back what was there."""
-        handlers = c_handlers()
-        if self.is_taken and handlers is not None:
+        if self.is_taken and self._reader is not None:
             self.is_taken = False
-            handlers.unregister(signal.SIGINT)
+            sigint_in_c.write_no_more_to(self._reader.file)
 
     def close(self) -> None:
         """Give it back for good."""
@@ -106,15 +103,6 @@ class _Reader:
 
 # Python 3.11 to 3.13 tell where the thread is that got the signal, in many small writes.
 _FIRST_LINE = b"Stack (most recent call first)"
-
-
-def c_handlers() -> Any:
-    """The module `faulthandler`, where it can set handlers."""
-    try:
-        import faulthandler
-    except ImportError:
-        return None
-    return faulthandler if hasattr(faulthandler, "register") else None  # Windows has it not
 
 
 def _raise_in_thread() -> Callable[[int, type[BaseException] | None], object] | None:

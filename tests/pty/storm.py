@@ -47,6 +47,9 @@ HOST = """
     async def nap(seconds):
         await asyncio.sleep(seconds)
 
+    async def both(seconds):
+        await asyncio.gather(nap(seconds), nap(seconds))
+
     def spin(seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end: pass
@@ -64,6 +67,32 @@ HOST = """
             print("trouble:", host.trouble, me.cancelling(), background.done())
             background.cancel()
 
+    async def in_trio():
+        import trio
+
+        async def nap(seconds):
+            await trio.sleep(seconds)
+
+        async def both(seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(nap, seconds)
+                nursery.start_soon(nap, seconds)
+
+        async def count():
+            while True:
+                await nap(0.005)
+                host.ticks += 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count)
+            try:
+                await ipyembed.embed_async()
+            except BaseException as error:
+                print("LEFT by", repr(error))
+                raise
+            print("trouble:", host.trouble, 0, nursery.cancel_scope.cancel_called)
+            nursery.cancel_scope.cancel()
+
     def plain():
         try:
             ipyembed.embed()
@@ -77,6 +106,7 @@ HOST = """
 """
 
 AWAITED = "await ipyembed.embed_async()"
+APPLICATION = "from PySide6.QtWidgets import QApplication; app = QApplication([])"
 HOSTS = {
     "asyncio": (AWAITED, "pass", "asyncio.run(main())"),
     "handler": (
@@ -88,6 +118,14 @@ HOSTS = {
     "running loop": ("ipyembed.embed(embed_in_running_loop='run')", "pass", "asyncio.run(main())"),
     "own loop": ("pass", "pass", "plain()"),
     "uvloop": (AWAITED, "pass", "__import__('uvloop').run(main())"),
+    "trio": ("pass", "pass", "__import__('trio').run(in_trio)"),
+    "qasync": (AWAITED, "pass", f"{APPLICATION}; __import__('qasync').run(main())"),
+}
+#: What must be importable for some of them.
+NEEDED = {
+    "uvloop": ["uvloop"],
+    "trio": ["trio"],
+    "qasync": ["qasync", "PySide6.QtWidgets"],
 }
 
 #: Typed, with Ctrl-C soon after. `{}` becomes a time in seconds.
@@ -99,7 +137,7 @@ INPUTS = [
     "time.sleep({})\r",
     "spin({})\r",
     "await nap({})\r",
-    "await asyncio.gather(nap({0}), nap({0}))\r",
+    "await both({})\r",
     "1 + 1\r",
     "list(range(300))\r",
     "{{n: 'x' * n for n in range(60)}}\r",
@@ -126,7 +164,7 @@ class Storm:
         self.random = random.Random(f"{host} {seed}")
         shell, in_loop, run = HOSTS[host]
         script = HOST.replace("SHELL", shell).replace("IN_LOOP", in_loop).replace("RUN", run)
-        self.terminal: Terminal = spawn(script, cols=120)
+        self.terminal: Terminal = spawn(script, cols=120, env={"QT_QPA_PLATFORM": "offscreen"})
         self.modes = self.terminal.tty_modes()
         self.terminal.prompt(1)
         if host == "own loop":
@@ -191,7 +229,7 @@ class Storm:
         if self.host == "chatter":
             terminal.run("other.cancel()")
         self._says("1 + 1", ": 2")
-        terminal.run("then = host.ticks; await asyncio.sleep(0.1)")
+        terminal.run("then = host.ticks; await nap(0.1)")
         self._says("host.ticks > then, host.trouble", "(True, [])")
         history = (
             "history = get_ipython().history_manager; history.writeout_cache(); "

@@ -205,6 +205,44 @@ def test_a_blocking_shell_in_a_running_loop(spawn: Spawn, before: str, policy: s
     assert terminal.wait_exit() == 0
 
 
+EDITOR = """\
+trap : INT
+: > is_up
+while [ ! -e leave ]; do sleep 0.02; done
+"""
+WAITS = """\
+class Waits:
+    def __dir__(self):
+        while not os.path.exists("is_up"): time.sleep(0.01)
+        threading.Timer(0.3, open, ["passed", "w"]).start()
+        return ["alpha"]
+waits = Waits()
+"""
+
+
+def test_while_the_prompt_is_out_of_raw_mode_and_a_completion_ends(spawn: Spawn) -> None:
+    """The host's handler is set again as the completion ends: not over the one of the prompt."""
+    (spawn.path / "editor.sh").write_text(EDITOR)
+    spawn.env["EDITOR"] = f"sh {spawn.path / 'editor.sh'}"
+    terminal = spawn(script("loop handler", "run"))
+    modes = terminal.tty_modes()
+    terminal.run(WAITS)
+    n = terminal.prompt()
+    terminal.send("waits.\t")
+    terminal.send("\x1bOQ")  # F2: the editor
+    terminal.wait_for(lambda _: (spawn.path / "passed").exists())
+    terminal.ctrl("c")
+    terminal.wait_for(r"\^C")
+    (spawn.path / "leave").touch()
+    terminal.prompt(n)
+    terminal.ctrl("u")
+    assert terminal.run("len(heard)").endswith(": 0")
+    host_is_unharmed(terminal)
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
 DROPS = """
     import signal, time
     import ipyembed

@@ -13,6 +13,7 @@ from IPython.core.display_functions import display
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from ipyembed.engine.history import EngineHistory
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved
 from ipyembed.profile_config import load_config
@@ -27,6 +28,11 @@ class EngineShell(InteractiveShell):
 
     def init_virtualenv(self) -> None:
         """See `InteractiveShell`: `sys.path` stays the host's."""
+
+    def init_history(self) -> None:
+        """See `InteractiveShell`."""
+        self.history_manager = EngineHistory(shell=self, parent=self)
+        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
 
     def init_prompts(self) -> None:
         """See `InteractiveShell`: so do `sys.ps1` to `ps3`."""

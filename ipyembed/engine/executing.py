@@ -9,15 +9,19 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from ipyembed.cells import Cells
 from ipyembed.engine.following import Following
-from ipyembed.engine.redirect import ClientOutput, jsonable, redirected
+from ipyembed.engine.redirect import ClientOutput, Redirect, jsonable
 from ipyembed.hosts import current_host
 
 
 async def execute(
-    cells: Cells, shell: InteractiveShell, output: ClientOutput, following: Following
+    cells: Cells,
+    shell: InteractiveShell,
+    redirect: Redirect,
+    output: ClientOutput,
+    following: Following,
 ) -> dict[str, Any]:
     """Run the cell that `output.request` asks for; returns the content of the reply."""
-    with redirected(shell, output), following.magic(shell):
+    with redirect.to(output), following.magic(shell):
         arguments = _announce(shell, output)
         result = await cells.run_awaited(host=current_host(), **arguments)
         return _reply(shell, output, result)
@@ -26,11 +30,12 @@ async def execute(
 def execute_blocking(
     run: Callable[..., ExecutionResult],
     shell: InteractiveShell,
+    redirect: Redirect,
     output: ClientOutput,
     following: Following,
 ) -> dict[str, Any]:
     """The same where no loop turns that could await the cell."""
-    with redirected(shell, output), following.magic(shell):
+    with redirect.to(output), following.magic(shell):
         return _reply(shell, output, run(**_announce(shell, output)))
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyembed.engine.network import Network, Request
+from ipyembed.engine.network import Network
 from ipyembed.engine.redirect import current_request
+from ipyembed.engine.request import Request
 from ipyembed.routing import RoutedStream, _handlers
 
 _STREAMS = ("stdout", "stderr")

@@ -3,17 +3,6 @@
 Goal: heartbeats, interrupts and "not now" are answered while user code holds the eval thread, and
 no client can make the host pay for what it sends, or does not read.
 
-=========  =========  ====================================================================
-channel    socket     what comes
-=========  =========  ====================================================================
-shell      ROUTER     requests
-control    ROUTER     requests that overtake: interrupt, shutdown, state
-stdin      ROUTER     answers to `input()`
-iopub      XPUB       nothing but subscriptions; what goes out is heard by all clients
-hb         ROUTER     heartbeats; echoed by a thread that runs in C, so that it beats also while
-                      some C code holds the interpreter's lock
-=========  =========  ====================================================================
-
 Every message must be signed with the engine's key, and is taken once. What is not is counted and
 forgotten: nothing is logged, because whoever sends rubbish would fill the host's log with it.
 
@@ -33,105 +22,45 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
-from jupyter_client.session import Session, extract_header
+from jupyter_client.session import extract_header
 from zmq.utils.monitor import recv_monitor_message
 
 from ipyembed.doorbell import Doorbell
 from ipyembed.engine.outgoing import Message, Outgoing
+from ipyembed.engine.request import Receiver, Request
+from ipyembed.engine.signing import SignedSession
+from ipyembed.engine.sockets import ROUTERS, beat, bind, listen
 
 MESSAGES_A_SECOND = 2000
 BURST = 500
 """Messages that may come at once."""
-LARGEST_FRAME = 16 * 2**20
-"""Bytes."""
-MESSAGES_KEPT = 1000
 STALL = 1.0
 LOSSY = 60.0
 """Seconds for which nobody waits for a client that did not read."""
 PACE = 0.01
 """Seconds in which output is gathered before it is sent."""
+LOOK = 0.005
+"""Seconds after a cell has begun in which its first messages may wait for the next ones."""
 MESSAGES_A_PACE = 20
 """What is sent in that time while a full queue loses messages: others must not come to that."""
-
-_NAMES = ("msg_id", "msg_type")
-_ROUTERS = ("shell", "control", "stdin")
-
-
-@dataclass
-class Request:
-    """A message of a client's."""
-
-    channel: str
-    kind: str
-    content: dict[str, Any]
-    header: dict[str, Any]
-    identities: list[bytes] = field(repr=False)
-
-    @property
-    def client(self) -> bytes:
-        """Who sent it: the identity of his sockets."""
-        return self.identities[0] if self.identities else b""
-
-
-class Receiver(Protocol):
-    """What the network thread hands over to. All methods run there, and must not block."""
-
-    def received(self, request: Request) -> None:
-        """A request has come."""
-
-    def client_left(self, client: bytes) -> None:
-        """A client has closed its connection, or died."""
-
-    def turned(self) -> float | None:
-        """Called at each turn; returns the seconds until it must be called again, if any."""
-
-
-class _Session(Session):  # type: ignore[misc,unused-ignore]
-    """Checks the signature before it remembers it: the unsigned cannot fill the memory of it."""
-
-    def deserialize(self, msg_list: Any, content: bool = True, copy: bool = True) -> Any:
-        """See `Session`. Raises ValueError for whatever is wrong with the message."""
-        if len(msg_list) < 5 or not msg_list[0]:
-            raise ValueError("unsigned" if msg_list and not msg_list[0] else "malformed")
-        if self.auth is None or msg_list[0] in self.digest_history:
-            raise ValueError("replayed")
-        if not _equal(self.sign(msg_list[1:5]), msg_list[0]):
-            raise ValueError("unsigned")
-        try:
-            message = super().deserialize(msg_list, content=content, copy=copy)
-        except Exception:
-            raise ValueError("malformed") from None
-        header = message["header"]
-        are_dicts = isinstance(message["content"], dict) and isinstance(header, dict)
-        if not are_dicts or not all(isinstance(header.get(name), str) for name in _NAMES):
-            raise ValueError("malformed")
-        return message
-
-
-def _equal(one: bytes, other: bytes) -> bool:
-    from hmac import compare_digest
-
-    return compare_digest(one, bytes(other))
 
 
 class Network:
     """The sockets of one engine and the thread that serves them."""
 
     def __init__(self, transport: str, address: str, receiver: Receiver) -> None:
-        """Opens the sockets. `address`: a path for ``ipc``, an address for ``tcp``."""
+        """Opens the sockets; see `sockets.bind`."""
         self._receiver = receiver
         self.dropped: Counter[str] = Counter()
         """How many messages were not taken, by why: unsigned, replayed, malformed, refused."""
-        self.session = _Session(key=_random_key(), username="ipyembed", check_pid=False)
+        self.session = SignedSession()
         self._context: zmq.Context[Any] = zmq.Context()
         self._bell = Doorbell()
         self._bell.__enter__()
-        self.outgoing = Outgoing(self._bell.ring_threadsafe)
-        self._sockets: dict[str, zmq.Socket[Any]] = {}
+        self.outgoing = Outgoing(self._wake, self._will_look_soon)
         self._clients: dict[int, bytes] = {}
         self._stalled_since: float | None = None
         self._lossy_until: float | None = None
@@ -140,16 +69,20 @@ class Network:
         self._allowance = float(BURST)
         self._allowed_at = time.monotonic()
         self._is_stopping = False
+        self._is_rung = False
+        self._looks_at = 0.0
         self._calls: list[Callable[[], object]] = []
         try:
-            self.info = self._bind(transport, address)
+            self._sockets, info = bind(self._context, transport, address)
         except BaseException:
             self._context.destroy(linger=0)
             self._bell.__exit__()
             raise
+        self.info = {**info, "key": self.session.key.decode(), "signature_scheme": "hmac-sha256"}
+        """What the connection file says."""
         self.thread = threading.Thread(target=self._run, name="ipyembed-engine", daemon=True)
         self._heart = threading.Thread(
-            target=_beat, args=(self._sockets.pop("hb"),), name="ipyembed-heartbeat", daemon=True
+            target=beat, args=(self._sockets.pop("hb"),), name="ipyembed-heartbeat", daemon=True
         )
 
     def start(self) -> None:
@@ -157,39 +90,26 @@ class Network:
         self._heart.start()
         self.thread.start()
 
-    def _bind(self, transport: str, address: str) -> dict[str, Any]:
-        info: dict[str, Any] = {
-            "transport": transport,
-            "ip": address,
-            "key": self.session.key.decode("ascii"),
-            "signature_scheme": "hmac-sha256",
-        }
-        kinds = {**dict.fromkeys((*_ROUTERS, "hb"), zmq.ROUTER), "iopub": zmq.XPUB}
-        for number, (channel, kind) in enumerate(kinds.items(), start=1):
-            sock = self._sockets[channel] = self._context.socket(kind)
-            sock.linger = 500
-            sock.maxmsgsize = LARGEST_FRAME
-            sock.rcvhwm = sock.sndhwm = MESSAGES_KEPT
-            if kind == zmq.XPUB:
-                sock.setsockopt(zmq.XPUB_NODROP, 1)
-                sock.setsockopt(zmq.XPUB_VERBOSE, 1)  # hear of each subscription
-            if transport == "ipc":
-                sock.bind(f"ipc://{address}-{number}")
-                info[f"{channel}_port"] = number
-            else:
-                info[f"{channel}_port"] = sock.bind_to_random_port(f"tcp://{address}")
-        return info
-
     # -- from any thread -----------------------------------------------------------------------
 
-    def send(self, message: Message) -> None:
-        """Send `message` soon."""
-        self.outgoing.put(message)
+    def send(self, *messages: Message) -> None:
+        """Send `messages` soon."""
+        if messages:
+            self.outgoing.put(*messages)
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """Have the network thread call `function`; also from a finalizer."""
         self._calls.append(function)
-        self._bell.ring_threadsafe()
+        self._wake()
+
+    def _wake(self) -> None:
+        """To wake it costs the caller more than what it has to tell: so once is enough."""
+        if not self._is_rung and threading.get_ident() != self.thread.ident:
+            self._is_rung = True
+            self._bell.ring_threadsafe()
+
+    def _will_look_soon(self) -> bool:
+        return time.monotonic() < self._looks_at
 
     def stop(self, timeout: float = 2.0) -> None:
         """Send what waits, close the sockets and end the threads."""
@@ -212,6 +132,7 @@ class Network:
                 ready = dict(poller.poll(self._patience(poller)))
                 if self._bell.fileno() in ready:
                     self._bell.clear()
+                    self._is_rung = False  # before it looks at what there is
                 self._make_calls()
                 self._receive(ready)
                 if monitor in ready:
@@ -238,11 +159,13 @@ class Network:
         is_open = self._allowance >= 1 and not self._is_stopping
         if not is_open:
             waits.append((1 - self._allowance) / MESSAGES_A_SECOND)
-        for name in _ROUTERS:
-            _listen(poller, self._sockets[name], zmq.POLLIN if is_open else 0)
+        for name in ROUTERS:
+            listen(poller, self._sockets[name], zmq.POLLIN if is_open else 0)
+        if self._looks_at > now:
+            waits.append(self._looks_at - now)
         is_stalled = self._stalled_since is not None
         flags = zmq.POLLIN | (zmq.POLLOUT if is_stalled else 0)
-        _listen(poller, self._sockets["iopub"], flags)
+        listen(poller, self._sockets["iopub"], flags)
         if is_stalled:
             waits.append(0.05)
         elif self.outgoing and self._lossy_until is not None:
@@ -252,13 +175,17 @@ class Network:
         known = [seconds for seconds in waits if seconds is not None]
         return math.ceil(max(0.0, min(known)) * 1000) if known else None
 
+    def look_soon(self) -> None:
+        """Look what there is to send in `LOOK` seconds, without being woken for it."""
+        self._looks_at = time.monotonic() + LOOK
+
     def _make_calls(self) -> None:
         while self._calls:
             with suppress(Exception):
                 self._calls.pop(0)()
 
     def _receive(self, ready: dict[Any, int]) -> None:
-        for name in _ROUTERS:
+        for name in ROUTERS:
             sock = self._sockets[name]
             if not ready.get(sock, 0) & zmq.POLLIN:
                 continue
@@ -365,26 +292,3 @@ class Network:
         elif now - self._stalled_since > STALL:
             self._sockets["iopub"].setsockopt(zmq.XPUB_NODROP, 0)
             self._lossy_until = now + LOSSY
-
-
-def _listen(poller: zmq.Poller, sock: zmq.Socket[Any], flags: int) -> None:
-    if flags:
-        poller.register(sock, flags)
-    elif sock in poller:
-        poller.unregister(sock)
-
-
-def _beat(sock: zmq.Socket[Any]) -> None:
-    """Echo, in C, until the context is terminated."""
-    try:
-        zmq.proxy(sock, sock)
-    except zmq.ZMQError:
-        pass
-    finally:
-        sock.close()
-
-
-def _random_key() -> bytes:
-    import secrets
-
-    return secrets.token_hex(32).encode()

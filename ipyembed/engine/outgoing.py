@@ -55,9 +55,13 @@ class _Text:
 
 
 class Outgoing:
-    """A queue with one reader. `wake()` tells the reader that there is something new."""
+    """A queue with one reader.
 
-    def __init__(self, wake: Callable[[], object]) -> None:
+    `wake()` tells the reader that there is something new; it may be called often. `looks_soon()`:
+    whether it will look by itself shortly.
+    """
+
+    def __init__(self, wake: Callable[[], object], looks_soon: Callable[[], bool]) -> None:
         # One lock for the queue and its size; whoever prints waits on it for room. Reentrant,
         # because a finalizer of the user's may print while this thread is in here.
         self._changed = threading.Condition(threading.RLock())
@@ -68,23 +72,25 @@ class Outgoing:
         self._has_given_up = False
         self._half_since: float | None = None
         self._wake = wake
+        self._looks_soon = looks_soon
         self._pid = os.getpid()
         self.dropped_characters = 0
 
-    def put(self, message: Message, size: int = 0) -> None:
-        """Send `message` soon, after what was put in before.
+    def put(self, *messages: Message, size: int = 0, is_urgent: bool = True) -> None:
+        """Send `messages` soon, after what was put in before.
 
-        With a `size`, in characters, it waits for room like output does.
+        With a `size`, in characters, they wait for room like output does. If it is not urgent, a
+        reader that will look by itself shortly is not woken.
         """
         with self._changed:
             if self._is_closed or (size and not self._wait_for_room()):
                 return
-            message.size = size
-            self._waiting += size
-            self._queue.append(message)
-            ring = not self._is_urgent
+            for message in messages:
+                message.size = size
+                self._waiting += size
+                self._queue.append(message)
             self._is_urgent = True
-        if ring:
+        if is_urgent or not self._looks_soon():
             self._wake()
 
     def put_text(self, name: str, text: str, parent: dict[str, Any], waits: bool = True) -> None:

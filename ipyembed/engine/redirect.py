@@ -12,9 +12,10 @@ the pager, `exit`, `%load`        payloads of the ``execute_reply``
 `sys.stdout`, `sys.stderr`        ``stream``, also of tasks and threads that the cell starts
 ================================  ==================================================================
 
-All of it is put on the shell's instance and taken away again, so that one shell can serve its own
-terminal and clients in turn. `input` and `getpass` are the process's: while a cell awaits, the
-host's code may call them as well, and is told by its context.
+All of it is put on the shell's instance, and looks up the client when it is called. The engine's
+own shell wears it all the time; one that has a terminal, too, only while it runs a client's cell.
+`input` and `getpass` are the process's: while a cell awaits, the host's code may call them as well,
+and is told by its context.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ from IPython.core.payloadpage import page
 from ipyembed import routing
 from ipyembed.engine.command import run_command
 from ipyembed.engine.engine_shell import singleton
-from ipyembed.engine.network import Network, Request
+from ipyembed.engine.network import Network
 from ipyembed.engine.outgoing import Message
+from ipyembed.engine.request import Request
 
 _MISSING: Any = object()
 
@@ -65,16 +67,15 @@ class ClientOutput:
         """Send a message that all clients hear, as an answer to the cell's request."""
         cleaned = jsonable(content)
         message = Message("iopub", kind, cleaned, self.request.header)
-        self.network.outgoing.put(message, size=200 + _size(cleaned))
+        self.network.outgoing.put(message, size=200 + _size(cleaned), is_urgent=False)
 
 
 class _Publisher(DisplayPublisher):
     """`display()` to a client."""
 
-    def __init__(self, shell: InteractiveShell, output: ClientOutput) -> None:
+    def __init__(self, output: Callable[[], ClientOutput]) -> None:
         super().__init__()
         self._output = output
-        self._shell = shell
 
     def publish(
         self,
@@ -88,31 +89,120 @@ class _Publisher(DisplayPublisher):
         """See `DisplayPublisher`."""
         self._validate_data(data, metadata)
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
-        self._output.publish("update_display_data" if update else "display_data", content)
+        self._output().publish("update_display_data" if update else "display_data", content)
 
     def clear_output(self, wait: bool = False) -> None:
         """See `DisplayPublisher`."""
-        self._output.publish("clear_output", {"wait": wait})
+        self._output().publish("clear_output", {"wait": wait})
 
 
-@contextmanager
-def redirected(shell: InteractiveShell, output: ClientOutput) -> Iterator[None]:
-    """For the time of the block, `shell` and the current context are the client's. Eval thread."""
-    with ExitStack() as stack:
-        _route(output, stack)
-        stack.enter_context(singleton(shell))
-        stack.enter_context(routing.to(output))
+class Redirect:
+    """One shell, and the client whose cell it runs. Eval thread.
+
+    What is put on the shell looks up the client when it is called. So the engine's own shell wears
+    it all the time, and the terminal's only while it runs a client's cell.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._running: ClientOutput | None = None
+
+    @contextmanager
+    def to(self, output: ClientOutput) -> Iterator[None]:
+        """For the time of the block, the shell and the current context are a client's."""
+        payloads: Any = self._shell.payload_manager
+        payloads.clear_payload()
+        self._running = output
         token = current_request.set(output)
-        stack.callback(_reset, current_request, token)
-        _replace_display(shell, output, stack)
-        _replace_errors(shell, output, stack)
-        _replace_payloads(shell, stack)
-        _set(shell, "system", partial(run_command, shell), stack)
-        stack.enter_context(_input_asked_at_clients())
-        yield
+        try:
+            _route_while_used(output)
+            with (
+                singleton(self._shell),
+                routing.to(output),
+                _input_asked_at_clients(),
+            ):
+                yield
+        finally:
+            _reset(current_request, token)
+            self._running = None
+            payloads.clear_payload()
+
+    def put_on(self, stack: ExitStack) -> None:
+        """Put it on the shell, until the end of `stack`."""
+        self._put_on_display(stack)
+        self._put_on_errors(stack)
+        self._put_on_payloads(stack)
+        _set(self._shell, "system", partial(run_command, self._shell), stack)
+
+    def _output(self) -> ClientOutput:
+        """Of the code that calls, or else of the cell that is running."""
+        output = current_request.get() or self._running
+        if output is None:
+            raise RuntimeError("no client's cell is running that could show this")
+        return output
+
+    def _put_on_display(self, stack: ExitStack) -> None:
+        shell = self._shell
+        _set(shell, "display_pub", _Publisher(self._output), stack)
+        formatter: Any = shell.display_formatter
+        if formatter.active_types != formatter.format_types:  # a terminal's: text alone
+            _set(formatter, "active_types", formatter.format_types, stack)
+        hook: Any = shell.displayhook
+
+        def write_format_data(format_dict: dict[str, Any], md_dict: Any = None) -> None:
+            content = {
+                "execution_count": hook.prompt_count,
+                "data": format_dict,
+                "metadata": md_dict or {},
+            }
+            self._output().publish("execute_result", content)
+
+        _set(hook, "write_output_prompt", _nothing, stack)
+        _set(hook, "write_format_data", write_format_data, stack)
+        _set(hook, "finish_displayhook", _nothing, stack)
+
+    def _put_on_errors(self, stack: ExitStack) -> None:
+        shell = self._shell
+        usual = shell._showtraceback
+
+        def show(etype: Any, evalue: Any, stb: list[str]) -> None:
+            output = current_request.get()
+            if output is None:  # at the prompt of the shell, while the cell awaits
+                usual(etype, evalue, stb)
+                return
+            error = {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
+            shell._last_traceback = stb  # type: ignore[attr-defined]
+            output.publish("error", error)
+
+        # IPython 9.0 to 9.18: private, but it is what ipykernel's shell overrides, too.
+        _set(shell, "_showtraceback", show, stack)
+
+    def _put_on_payloads(self, stack: ExitStack) -> None:
+        shell = self._shell
+        manager: Any = shell.payload_manager
+        usual_exit: Any = getattr(shell, "ask_exit", _nothing)
+        usual_next_input = shell.set_next_input
+
+        def ask_exit() -> None:
+            if current_request.get() is None:  # Ctrl-D at the prompt of the shell
+                usual_exit()
+                return
+            manager.write_payload({"source": "ask_exit", "keepkernel": True})
+
+        def set_next_input(s: str, replace: bool = False) -> None:
+            if current_request.get() is None:
+                usual_next_input(s, replace)
+                return
+            manager.write_payload({"source": "set_next_input", "text": s, "replace": replace})
+
+        _set(shell, "ask_exit", ask_exit, stack)
+        _set(shell, "set_next_input", set_next_input, stack)
+        pager = CommandChainDispatcher()
+        pager.add(lambda data, start=0, *args, **kwargs: page(data, start), 0)
+        _set(shell.hooks, "show_in_pager", pager, stack)
 
 
-def _route(output: ClientOutput, stack: ExitStack) -> None:
+def _route_while_used(output: ClientOutput) -> None:
     """Route the streams as long as anybody may write to `output`: the cell, or what it started.
 
     Those hold it in their contexts. When the last has gone, so has it, on whatever thread; the
@@ -123,72 +213,11 @@ def _route(output: ClientOutput, stack: ExitStack) -> None:
     weakref.finalize(output, output.network.call_soon_threadsafe, routed.close).atexit = False
 
 
-def _replace_display(shell: InteractiveShell, output: ClientOutput, stack: ExitStack) -> None:
-    _set(shell, "display_pub", _Publisher(shell, output), stack)
-    formatter: Any = shell.display_formatter
-    _set(formatter, "active_types", formatter.format_types, stack)
-    hook: Any = shell.displayhook
-
-    def write_format_data(format_dict: dict[str, Any], md_dict: Any = None) -> None:
-        content = {
-            "execution_count": hook.prompt_count,
-            "data": format_dict,
-            "metadata": md_dict or {},
-        }
-        output.publish("execute_result", content)
-
-    _set(hook, "write_output_prompt", _nothing, stack)
-    _set(hook, "write_format_data", write_format_data, stack)
-    _set(hook, "finish_displayhook", _nothing, stack)
-
-
-def _replace_errors(shell: InteractiveShell, output: ClientOutput, stack: ExitStack) -> None:
-    usual = shell._showtraceback
-
-    def show(etype: Any, evalue: Any, stb: list[str]) -> None:
-        if current_request.get() is None:  # at the prompt of the shell, while the cell awaits
-            usual(etype, evalue, stb)
-            return
-        error = {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
-        shell._last_traceback = stb  # type: ignore[attr-defined]
-        output.publish("error", error)
-
-    # IPython 9.0 to 9.18: private, but it is what ipykernel's shell overrides, too.
-    _set(shell, "_showtraceback", show, stack)
-
-
 def _text(value: Any) -> str:
     try:
         return str(value)
     except Exception as error:  # the user's own __str__
         return f"<str() of it failed: {type(error).__name__}>"
-
-
-def _replace_payloads(shell: InteractiveShell, stack: ExitStack) -> None:
-    manager: Any = shell.payload_manager
-    manager.clear_payload()
-    stack.callback(manager.clear_payload)
-
-    usual_exit: Any = getattr(shell, "ask_exit", _nothing)
-    usual_next_input = shell.set_next_input
-
-    def ask_exit() -> None:
-        if current_request.get() is None:  # Ctrl-D at the prompt of the shell
-            usual_exit()
-            return
-        manager.write_payload({"source": "ask_exit", "keepkernel": True})
-
-    def set_next_input(s: str, replace: bool = False) -> None:
-        if current_request.get() is None:
-            usual_next_input(s, replace)
-            return
-        manager.write_payload({"source": "set_next_input", "text": s, "replace": replace})
-
-    _set(shell, "ask_exit", ask_exit, stack)
-    _set(shell, "set_next_input", set_next_input, stack)
-    pager = CommandChainDispatcher()
-    pager.add(lambda data, start=0, *args, **kwargs: page(data, start), 0)
-    _set(shell.hooks, "show_in_pager", pager, stack)
 
 
 @contextmanager

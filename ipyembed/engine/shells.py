@@ -33,7 +33,7 @@ from ipyembed.engine.executing import execute, execute_blocking
 from ipyembed.engine.following import Following
 from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.places import Place, start_here
-from ipyembed.engine.redirect import ClientOutput
+from ipyembed.engine.redirect import ClientOutput, Redirect
 from ipyembed.juggler import LoopJuggler
 from ipyembed.loops import running_loop
 from ipyembed.namespaces import Caller
@@ -75,6 +75,8 @@ class OwnShell:
             shell, self._dispose = make_shell(self._caller, self._config)
             self.interrupts = EngineInterrupts(shell, self.place.call_soon_threadsafe)
             self._cells = _cells(shell, self.interrupts)
+            self._redirect = Redirect(shell)
+            self._redirect.put_on(ExitStack())  # for good: it is the clients' alone
             self._shell = shell
         return self._shell
 
@@ -84,7 +86,7 @@ class OwnShell:
         """Run a client's cell. `began` is told what interrupts it."""
         shell = self.shell()
         began(self.interrupts)
-        return await execute(self._cells, shell, output, following)
+        return await execute(self._cells, shell, self._redirect, output, following)
 
     def dispose(self) -> None:
         """Nothing is left of the shell. Eval thread, or when that has ended."""
@@ -165,14 +167,16 @@ class TerminalShell:
         with attachment.cells.lent_to_client(), ExitStack() as stack:
             shell.events.register("pre_execute", self._show_new_number)
             stack.callback(shell.events.unregister, "pre_execute", self._show_new_number)
+            redirect = Redirect(shell)
+            redirect.put_on(stack)
             if not self._is_standing_still():
                 cells = _cells(shell, interrupts, stack)
-                reply = await execute(cells, shell, output, following)
+                reply = await execute(cells, shell, redirect, output, following)
             else:
                 kept, attachment.juggler.interrupts = attachment.juggler.interrupts, interrupts
                 stack.callback(setattr, attachment.juggler, "interrupts", kept)
                 run = attachment.cells.run_for_client
-                reply = execute_blocking(run, shell, output, following)
+                reply = execute_blocking(run, shell, redirect, output, following)
         self._running = None
         self._show_new_number()
         return reply

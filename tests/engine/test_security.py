@@ -134,7 +134,7 @@ def test_unsigned_replayed_and_malformed_messages_are_dropped_and_counted(
     host.wait_for("engine is open")
     found = engines.found()
     client = engines.client()
-    client.run("import gc, ipyembed.engine.serving as s; ran = []")
+    client.run("import gc, ipyembed.engine.engine as s; ran = []")
     client.run("engine = next(o for o in gc.get_objects() if type(o) is s.Engine)")
 
     context = zmq.Context()

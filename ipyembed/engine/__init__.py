@@ -34,6 +34,7 @@ Jupyter's can attach. `docs/engine.md` has the threads and the messages in a pic
 ``following``       ``%follow``: what the host prints, for clients that ask
 ``link``            a front end's end of the wire
 ``front_end``       ``ipyembed attach``: a terminal that talks to an engine
-``listing``         ``ipyembed engines``
+``listing``         ``ipyembed engines`` and ``ipyembed attach``, the commands
+``ssh``             ``ipyembed attach --ssh``: an engine on another machine
 ==================  ==============================================================================
 """

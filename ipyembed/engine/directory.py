@@ -25,7 +25,7 @@ from typing import Any
 
 CONNECTION_FILE = "connection.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 LONGEST_SOCKET_PATH = 100
 """Bytes; the system's limit is 104 to 108, and `-1` to `-5` are appended."""
 
@@ -46,11 +46,13 @@ class Found:
     """Seconds since the epoch."""
     info: dict[str, Any] = field(repr=False)
     """The contents of the connection file."""
+    machine: str = ""
+    """The machine it is on, if its sockets are forwarded from there."""
 
     @property
     def is_alive(self) -> bool:
         """Whether somebody listens on its sockets."""
-        return is_listening(self.info)
+        return is_listening(self.info, through_tunnel=bool(self.machine))
 
 
 def runtime_directory() -> Path:
@@ -160,9 +162,14 @@ def _default_name() -> str:
 def read(path: Path) -> Found:
     """Read a connection file. Raises PermissionError if it is not this user's, or ValueError."""
     check_is_ours(path)
+    return parse(path.read_text(encoding="utf-8"), path)
+
+
+def parse(text: str, path: Path) -> Found:
+    """The contents of the connection file `path`. Raises ValueError."""
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-        for channel in _CHANNELS:
+        info = json.loads(text)
+        for channel in CHANNELS:
             info[f"{channel}_port"] = int(info[f"{channel}_port"])
         if not isinstance(info["key"], str) or info["transport"] not in ("ipc", "tcp"):
             raise ValueError
@@ -179,11 +186,12 @@ def read(path: Path) -> Found:
         raise ValueError(f"{path} is no connection file of an engine") from None
 
 
-def is_listening(info: dict[str, Any]) -> bool:
+def is_listening(info: dict[str, Any], through_tunnel: bool = False) -> bool:
     """Whether a process listens where the connection file says.
 
     The file is written when the sockets are open, so nobody listening means dead, whatever process
-    has the number now.
+    has the number now. At the end of a tunnel somebody always listens; but only an engine says
+    something, and nobody hangs up.
     """
     port = info["hb_port"]
     if info["transport"] == "ipc":
@@ -196,7 +204,9 @@ def is_listening(info: dict[str, Any]) -> bool:
         probe.settimeout(1.0)
         try:
             probe.connect(address)
-        except (ConnectionRefusedError, FileNotFoundError):
+            if through_tunnel and not probe.recv(1):
+                return False
+        except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
             return False
         except OSError:  # too many others connect just now
             return True
@@ -228,7 +238,14 @@ def find(what: str | None = None) -> Found:
         if not path.exists():
             raise EngineNotFoundError(f"there is no connection file {what}")
         return read(path)
-    engines = all_engines()
+    return choose(all_engines(), what)
+
+
+def choose(engines: list[Found], what: str | None) -> Found:
+    """The one of `engines` that a pid or a name means; None: the only one.
+
+    Raises EngineNotFoundError.
+    """
     if what is not None:
         engines = [engine for engine in engines if what in (engine.name, str(engine.pid))]
     if len(engines) == 1:

@@ -88,6 +88,7 @@ class AttachedShell(ThreadedInteractiveShell):
         self._take_number()
         self.banner1 = (
             f"{info.get('banner', '')}Attached to {found.name}"
+            + (f" on {found.machine}" if found.machine else "")
             + (f" (pid {found.pid}): {found.command}" if found.pid else "")
             + "\nCells run there. exit or Ctrl-D leaves it running.\n"
         )

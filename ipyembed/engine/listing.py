@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import time
 from concurrent.futures import Future
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any
 
+from traitlets import Bool, Unicode
 from traitlets.config import Application
 
 from ipyembed._version import __version__
@@ -26,11 +30,23 @@ class EnginesApp(Application):
     name = "ipyembed engines"
     version = __version__
     description = """List the engines of this user that are open: pid, name, age, what keeps them
-    busy, command. What dead ones have left is removed."""
+    busy, command. What dead ones have left is removed.
+
+    ipyembed engines [--json]"""
+    as_json = Bool(
+        help="Print one line of JSON, for programs: pid, name, command, started, connection_file."
+    ).tag(config=True)
+    flags = {  # noqa: RUF012  # traitlets reads it from the class
+        **Application.flags,
+        "json": ({"EnginesApp": {"as_json": True}}, as_json.help),
+    }
 
     def start(self) -> None:
         """Print the list."""
         engines = all_engines()
+        if self.as_json:
+            print(json.dumps([_entry(engine) for engine in engines]))
+            return
         if not engines:
             print("no engine is open; a program opens one by ipyembed.serve()")
             return
@@ -42,6 +58,17 @@ class EnginesApp(Application):
         for row in rows:
             cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
             print("  ".join([*cells, row[-1]]))
+
+
+def _entry(engine: Found) -> dict[str, Any]:
+    """Without the key, which is in the connection file."""
+    return {
+        "pid": engine.pid,
+        "name": engine.name,
+        "command": engine.command,
+        "started": engine.started,
+        "connection_file": str(engine.path),
+    }
 
 
 def age(seconds: float) -> str:
@@ -87,8 +114,25 @@ class AttachApp(Application):
     description = """A prompt in a running program that has called ipyembed.serve().
 
     ipyembed attach [PID | NAME | FILE]    FILE: a connection file; nothing: the only engine
+    ipyembed attach --ssh=USER@HOST [PID | NAME]    on another machine
 
     The program goes on when the prompt is left."""
+
+    ssh = Unicode(
+        help="The machine where the engine is: user@host, or a name from your ~/.ssh/config."
+    ).tag(config=True)
+    ssh_command = Unicode(
+        "ssh", help="OpenSSH's client, and options for it: 'ssh -p 2222 -i KEY'."
+    ).tag(config=True)
+    ssh_ipyembed = Unicode(
+        "ipyembed", help="The ipyembed command on that machine, if it is not in its PATH."
+    ).tag(config=True)
+    aliases = {  # noqa: RUF012  # traitlets reads it from the class
+        **Application.aliases,
+        "ssh": "AttachApp.ssh",
+        "ssh-command": "AttachApp.ssh_command",
+        "ssh-ipyembed": "AttachApp.ssh_ipyembed",
+    }
 
     def start(self) -> None:
         """Attach, until the user leaves."""
@@ -99,13 +143,22 @@ class AttachApp(Application):
         from ipyembed.profile_config import load_config
 
         try:
-            found = find(self.extra_args[0] if self.extra_args else None)
-            config = load_config()
-            config.merge(self.cli_config)
-            if attach(found, config) is not None:
-                self.exit(1)
+            with ExitStack() as stack:
+                found = self._find(self.extra_args[0] if self.extra_args else None, stack)
+                config = load_config()
+                config.merge(self.cli_config)
+                if attach(found, config) is not None:
+                    self.exit(1)
         except (EngineNotFoundError, EngineGoneError, OSError, ValueError) as error:
             self.exit_with(str(error))
+
+    def _find(self, what: str | None, stack: ExitStack) -> Found:
+        if not self.ssh:
+            return find(what)
+        from ipyembed.engine.ssh import SshTunnel
+
+        tunnel = SshTunnel(self.ssh, shlex.split(self.ssh_command), self.ssh_ipyembed)
+        return stack.enter_context(tunnel).find(what)
 
     def exit_with(self, message: str) -> None:
         """Say what was wrong and end with exit code 2."""

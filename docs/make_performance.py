@@ -3,7 +3,8 @@
     python docs/make_performance.py [RESULTS.json ...]     results of `make bench`, taken over first
     python docs/make_performance.py --into FOLDER RESULTS.json     a page of their own
 
-A test fails while the page does not say what the recorded measurements say.
+The first also puts the costs into docs/how-it-works.md. A test fails while the pages do not say
+what the recorded measurements say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from docs import cost_table  # noqa: E402  # found by the line above
+
 RECORDED = ROOT / "docs" / "performance.json"
+PRINCIPLES = ROOT / "docs" / "how-it-works.md"
 
 INTRODUCTION = """\
 <!-- Made by docs/make_performance.py from docs/performance.json: measure anew, do not edit. -->
@@ -220,6 +224,9 @@ def main() -> None:
     path = folder / "performance.md"
     path.write_text(page(results, images), encoding="utf-8")
     print(path)
+    if asked.into is None:
+        text = PRINCIPLES.read_text(encoding="utf-8")
+        PRINCIPLES.write_text(cost_table.put_into(text, results), encoding="utf-8")
 
 
 if __name__ == "__main__":

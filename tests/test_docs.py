@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ipyembed
-from docs import make_performance
+from docs import cost_table, make_performance
 from docs.make_policies import PAGE, ROOT, page, policies
 from ipyembed import LoopJuggler
 
@@ -37,6 +37,8 @@ def test_the_performance_page_says_what_was_measured() -> None:
     said = make_performance.page(results, "images/performance")
     message = "docs/performance.md is stale; run: python docs/make_performance.py"
     assert (folder / "performance.md").read_text(encoding="utf-8") == said, message
+    principles = make_performance.PRINCIPLES.read_text(encoding="utf-8")
+    assert principles == cost_table.put_into(principles, results), message
     plots = set(re.findall(r"\((images/performance/[^)]+)\)", said))
     assert plots == {
         path.relative_to(folder).as_posix() for path in folder.glob("images/performance/*")

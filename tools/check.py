@@ -29,7 +29,7 @@ def main() -> None:
     # The oldest Python has the oldest standard library to be wrong about.
     lint(_prepare(found[0]))
     if not only_lint:
-        package.check(_prepare(found[0]), found)
+        package.check(_prepare(found[0]), found, with_extras=everything())
         if os.environ.get("CI"):  # Sphinx is needed for nothing else; locally there is make docs
             docs.build(found[-1])
         for python in found:
@@ -60,11 +60,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def everything() -> bool:
+    """Whether to install toolkits, some hundred megabytes; else, tests use those that are there."""
+    return bool(os.environ.get("CI") or os.environ.get("GUI"))
+
+
 def _prepare(python: pythons.Python) -> str:
     major, minor = python.minor
-    # The toolkits are some hundred megabytes: by default, tests use those that are there anyway.
-    everything = os.environ.get("CI") or os.environ.get("GUI")
-    extra = "test,gui-test,examples" if everything else "test"
+    extra = "test,gui-test,examples" if everything() else "test"
     return venvs.prepare(python, f".venv-{major}.{minor}", f".[{extra}]")
 
 

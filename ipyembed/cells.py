@@ -130,6 +130,8 @@ class Cells:
                 self._context = self._context.copy()
             self._context.run(routing.set_sink, output)
             _carry_over(before, self._context)
+            # An exception that is kept keeps this frame; what keeps a sink has it still in use.
+            del output, relay, before
 
     def _sync_cells_are_inside(self) -> bool:
         # Embedded in a running loop, every cell is inside that.
@@ -156,8 +158,7 @@ class Cells:
                         raw_cell, store_history=store_history, silent=silent
                     )
                     kind = InCallersTask if awaits and host.loop is not None else None
-                    relay = routing.Relay(routing.current_route())
-                    with routing.to(relay), self.leavable.by(kind, relay):
+                    with self._leavable_inside(kind):
                         result = await host.run_cell(coroutine, self._juggler.interrupts)
                 except (host.cancellation, GeneratorExit):
                     raise
@@ -168,6 +169,12 @@ class Cells:
             open_cell.set(around)  # not reset(): QtAsyncio may have changed the context
         await host.raise_if_cancelled()
         return result
+
+    @contextmanager
+    def _leavable_inside(self, kind: type[InCallersTask[Any]] | None) -> Iterator[None]:
+        relay = routing.Relay(routing.current_route())
+        with routing.to(relay), self.leavable.by(kind, relay):
+            yield
 
     def _suspend_key_armed(self) -> AbstractContextManager[None]:
         if not self._has_terminal:

@@ -21,7 +21,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import zmq
@@ -72,6 +73,7 @@ class Network:
         self._is_rung = False
         self._looks_at = 0.0
         self._calls: list[Callable[[], object]] = []
+        self._held: set[ExitStack] = set()
         try:
             self._sockets, info = bind(self._context, transport, address)
         except BaseException:
@@ -101,6 +103,18 @@ class Network:
         """Have the network thread call `function`; also from a finalizer."""
         self._calls.append(function)
         self._wake()
+
+    def hold(self, stack: ExitStack) -> None:
+        """Close `stack` on the network thread: when it is let go, or when the thread ends."""
+        self._held.add(stack)
+
+    def let_go_threadsafe(self, stack: ExitStack) -> None:
+        """Have it closed soon; also from a finalizer."""
+        self.call_soon_threadsafe(partial(self._close_held, stack))
+
+    def _close_held(self, stack: ExitStack) -> None:
+        self._held.discard(stack)
+        stack.close()
 
     def _wake(self) -> None:
         """To wake it costs the caller more than what it has to tell: so once is enough."""
@@ -142,6 +156,8 @@ class Network:
                     break
         finally:
             self.outgoing.close()
+            for stack in tuple(self._held):
+                self._close_held(stack)
             self._sockets["shell"].disable_monitor()
             monitor.close()
             for sock in self._sockets.values():

@@ -206,11 +206,13 @@ def _route_while_used(output: ClientOutput) -> None:
     """Route the streams as long as anybody may write to `output`: the cell, or what it started.
 
     Those hold it in their contexts. When the last has gone, so has it, on whatever thread; the
-    network thread then stops routing.
+    network thread then stops routing. It does so for all when it ends, for there is nobody left
+    to write to, and a context may be kept for ever.
     """
     routed = ExitStack()
     routed.enter_context(routing.routed())
-    weakref.finalize(output, output.network.call_soon_threadsafe, routed.close).atexit = False
+    output.network.hold(routed)
+    weakref.finalize(output, output.network.let_go_threadsafe, routed).atexit = False
 
 
 def _text(value: Any) -> str:

@@ -86,7 +86,9 @@ class OwnShell:
         """Run a client's cell. `began` is told what interrupts it."""
         shell = self.shell()
         began(self.interrupts)
-        return await execute(self._cells, shell, self._redirect, output, following)
+        executing = execute(self._cells, shell, self._redirect, output, following)
+        del output  # see there
+        return await executing
 
     def dispose(self) -> None:
         """Nothing is left of the shell. Eval thread, or when that has ended."""
@@ -171,12 +173,17 @@ class TerminalShell:
             redirect.put_on(stack)
             if not self._is_standing_still():
                 cells = _cells(shell, interrupts, stack)
-                reply = await execute(cells, shell, redirect, output, following)
+                executing = execute(cells, shell, redirect, output, following)
+                del output  # see there
+                reply = await executing
             else:
                 kept, attachment.juggler.interrupts = attachment.juggler.interrupts, interrupts
                 stack.callback(setattr, attachment.juggler, "interrupts", kept)
                 run = attachment.cells.run_for_client
-                reply = execute_blocking(run, shell, redirect, output, following)
+                try:
+                    reply = execute_blocking(run, shell, redirect, output, following)
+                finally:
+                    del output
         self._running = None
         self._show_new_number()
         return reply

@@ -9,7 +9,7 @@ from tests.engine.host import TIMEOUT, Client, Engines
 #: Prints what has changed since the start each time that it is told to.
 HOST = """
     import asyncio, atexit, builtins, faulthandler, gc, getpass, logging, os, signal, sys, threading
-    import warnings
+    import time, warnings
     from concurrent.futures import ThreadPoolExecutor
 
     exit_functions = []
@@ -86,6 +86,12 @@ HOST = """
             print("CHANGED", when, name, before[name], "->", after[name], file=sys.__stdout__)
         print(when, len(before), "things,", len(changed), "changed", flush=True)
 
+    async def unrouted():
+        # The network thread hears of the end of a cell a little after the client does.
+        deadline = time.monotonic() + 10
+        while sys.stdout is not sys.__stdout__ and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
     def now():
         return {**snapshot(), **resources()}
 
@@ -113,6 +119,7 @@ HOST = """
             await asyncio.sleep(0)
             compare(quiet, "opened")
             await until_told("used")
+            await unrouted()
             compare(quiet, "used")
             before_close = engine.connection_file
         compare(all_of_it, "closed")
@@ -172,6 +179,25 @@ def test_nothing_changes(engines: Engines, kind: str) -> None:
     assert host.output.index("function 2") < host.output.index("function 1")
     assert host.output.index("function 1") < host.output.index("last word")
     assert not list(engines.runtime.iterdir())
+
+
+def test_streams_are_the_host_s_when_a_cell_s_context_is_kept(engines: Engines) -> None:
+    host = engines.host("""
+        import ipyembed, sys
+        with ipyembed.serve("host"):
+            print("engine is open", flush=True)
+            input()
+            print("routed:", sys.stdout is not sys.__stdout__, flush=True)
+        print("left:", sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__, flush=True)
+    """)
+    host.wait_for("engine is open")
+    client = Client(engines.found().path)
+    client.run("import contextvars, sys; sys.kept = contextvars.copy_context()")
+    client.close()
+    host.say("close")
+    host.wait_for("routed: True")
+    host.wait_for("left: True True")
+    assert host.wait() == 0
 
 
 def test_host_that_ends_without_closing_takes_its_files_along(engines: Engines) -> None:

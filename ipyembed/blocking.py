@@ -124,7 +124,7 @@ def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoRe
 
     `place` says where that is. When it has ended the activity, its traceback is shown.
     `as_returned`: the activity is a coroutine, and its loop is to take it for one that has
-    returned, if Python can do so (3.12 and later).
+    returned.
     """
     said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
     error = KeyboardInterrupt()
@@ -132,9 +132,7 @@ def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoRe
     outermost = activity.frame
     if outermost is None or sys.gettrace() is not None:
         raise Interrupted(say(activity, place))
-    # Before 3.12, Python makes a RuntimeError of it.
-    replacement = StopIteration if as_returned and sys.version_info >= (3, 12) else Interrupted
-    _replace_at_exit(outermost, error, said, undo, replacement)
+    _replace_at_exit(outermost, error, said, undo, as_returned)
     raise error
 
 
@@ -143,7 +141,7 @@ def _replace_at_exit(
     error: KeyboardInterrupt,
     said: str,
     undo: Callable[[], object],
-    replacement: type[BaseException],
+    as_returned: bool,
 ) -> None:
     tb: TracebackType | None = None
 
@@ -161,12 +159,39 @@ def _replace_at_exit(
             return None
         text = "".join(traceback.format_exception(type(error), error, without_ours(tb)))
         print(f"{said}\n{text}", end="", file=sys.stderr)
-        if replacement is StopIteration:
-            raise StopIteration
-        raise replacement(said).with_traceback(tb) from None
+        if as_returned:
+            if sys.version_info >= (3, 12):
+                raise StopIteration
+            _take_for_returned(outermost.f_back, error)
+            return None
+        raise Interrupted(said).with_traceback(tb) from None
 
     outermost.f_trace = trace
     outermost.f_trace_lines = False
+    sys.settrace(lambda *_: None)
+
+
+def _take_for_returned(caller: FrameType | None, error: KeyboardInterrupt) -> None:
+    """Have `caller`, which runs a coroutine, see a StopIteration in place of `error`.
+
+    Called by a trace function. Before Python 3.12, for which this is, a StopIteration that leaves a
+    coroutine becomes a RuntimeError. So it is raised where the exception arrives.
+    """
+    if caller is None:
+        return
+
+    def trace(frame: FrameType, event: str, value: Any) -> Any:
+        if frame is not caller or event != "exception":
+            return trace
+        sys.settrace(None)
+        caller.f_trace = None
+        caller.f_trace_lines = True
+        if value[1] is error:
+            raise StopIteration
+        return None
+
+    caller.f_trace = trace
+    caller.f_trace_lines = False
     sys.settrace(lambda *_: None)
 
 

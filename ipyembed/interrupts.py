@@ -32,7 +32,7 @@ from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui import breaking_out
 from ipyembed.job import current_job
-from ipyembed.nudge import nudge
+from ipyembed.nudge import Nudge, nudge
 from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
 from ipyembed.sigint_in_c import sigint_in_c
@@ -50,6 +50,7 @@ _RUNS_HOOKS = EventManager.trigger.__code__
 own_code: set[CodeType] = set()
 """Of functions of the shell that are called in a cell and are not to be broken off."""
 
+_HANDLERS = (Sigint._handle.__code__, Nudge._handle.__code__)
 _HAVE_CALLBACKS = ("_weakrefset", "weakref", "importlib._bootstrap")
 """Modules of Python 3.11 to 3.13 with callbacks of weak references."""
 
@@ -281,12 +282,12 @@ class CellInterrupts:
     def _is_put_off(
         self, frame: FrameType | None, handle: Callable[[FrameType | None], object]
     ) -> bool:
-        """Whether `handle` is to be called again in a moment: what is raised here would be lost.
+        """Whether `handle` is to be called again in a moment: this is no place to raise.
 
         What stays here for long is interrupted, and afterwards its caller, too.
         """
         now = time.monotonic()
-        if not _drops_exceptions(frame):
+        if not (_drops_exceptions(frame) or _is_in_handler(frame)):
             self._put_off = 0.0
             return False
         self._put_off = self._put_off or now
@@ -422,6 +423,11 @@ def _drops_exceptions(frame: FrameType | None) -> bool:
         at.f_code.co_name == "__del__" or at.f_globals.get("__name__") in _HAVE_CALLBACKS
         for at in frames(frame)
     )
+
+
+def _is_in_handler(frame: FrameType | None) -> bool:
+    """Whether another Ctrl-C is being handled: a traceback would show that."""
+    return any(at.f_code in _HANDLERS for at in frames(frame))
 
 
 def _is_interacting(frame: FrameType | None) -> bool:

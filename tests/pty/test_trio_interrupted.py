@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 
 import pytest
 
@@ -99,7 +98,6 @@ def test_trio_run_in_a_cell_finds_nothing_in_its_way(spawn: Spawn) -> None:
     assert terminal.wait_exit() == 0
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="there the task takes its nursery with it")
 def test_a_task_that_blocks_trio_ends_and_no_other(spawn: Spawn) -> None:
     terminal = spawn(HOST, cols=120)
     terminal.run(

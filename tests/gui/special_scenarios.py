@@ -8,11 +8,12 @@ import os
 import resource
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from ipyembed.gui import hooks
-from ipyembed.gui.hooks import Toolkit
+from ipyembed.gui.hooks import Toolkit, glib
 from tests.gui.measure import Pipe
 from tests.gui.scenarios import PROMPT
 from tests.gui.windows import WINDOWS, Qt
@@ -162,6 +163,37 @@ def idle_callbacks_from_a_thread(window: Any, toolkit: Toolkit, pipe: Pipe) -> N
     raise AssertionError("not called")
 
 
+def asyncio_comes_first(window: Any, toolkit: Toolkit, pipe: Pipe) -> None:
+    """What comes in the same sleep as the end of the wait is called at the beginning of the next.
+
+    Else asyncio's timers would be late by the toolkit's callbacks and painting.
+    """
+    window.make()
+    pipe.run_until(toolkit.hook, lambda: window.paints)
+    called: list[bool] = []
+
+    class Iteration(glib._Iteration):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self._real_poll: Any = self._poll
+            self._poll: Any = self.poll
+
+        def poll(self, fds: Any, count: int, timeout: Any) -> Any:
+            if timeout.value and not called:  # GLib has nothing to do: it sleeps, and both come
+                window.post(1, lambda: called.append(True))
+                due = time.monotonic() + 0.01
+                while time.monotonic() < due:
+                    pass
+                pipe.write()
+            return self._real_poll(fds, count, timeout)
+
+    glib._Iteration = Iteration  # type: ignore[assignment,misc]
+    pipe.run(toolkit.hook)
+    assert not called
+    pipe.run(toolkit.hook)
+    assert called
+
+
 _TK = [other_threads_call_tk, sys_exit_in_a_command, many_descriptors]
 _QT = [
     quit_emits_what_qt_emits,
@@ -174,6 +206,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Any, Toolkit, Pipe], None]] = {
     **{("tk", each.__name__): each for each in _TK},
     **{(binding, each.__name__): each for binding in ("PySide6", "PyQt6", "PyQt5") for each in _QT},
     ("wx", "idle_callbacks_from_a_thread"): idle_callbacks_from_a_thread,
+    **{(name, "asyncio_comes_first"): asyncio_comes_first for name in ("gtk3", "gtk4", "wx")},
 }
 
 

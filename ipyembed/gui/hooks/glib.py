@@ -86,10 +86,16 @@ class _Iteration:
         self._fds = (_PollFD * (size + len(self._ours)))()
 
     def once(self) -> bool:
-        """Sleep, dispatch what is due; whether one of our descriptors is readable."""
+        """Sleep, dispatch what is due; whether one of our descriptors is readable.
+
+        If one is, what has come in the sleep is dispatched at the beginning of the next wait, which
+        is when asyncio has done what is due for it. GLib sleeps for whole milliseconds, so without
+        this nearly every timer of the toolkit's, and the painting that it brings on, would come
+        before one of asyncio's that was due at the same time.
+        """
         glib, context = self._glib, self._context
         priority, timeout = ctypes.c_int(), ctypes.c_int()
-        glib.g_main_context_prepare(context, ctypes.byref(priority))
+        is_due = glib.g_main_context_prepare(context, ctypes.byref(priority))
         while True:
             count = glib.g_main_context_query(
                 context, priority, ctypes.byref(timeout), self._fds, self._size
@@ -104,10 +110,13 @@ class _Iteration:
             # A signal: there is no event, and what stands in the array is of no meaning.
             for entry in self._fds[:total]:
                 entry.revents = 0
+        is_readable = any(entry.revents for entry in self._fds[count:total])
+        if is_readable and not is_due:
+            return True
         # Also without an event: sources whose time has come are found by the check.
         if glib.g_main_context_check(context, priority, self._fds, count):
             glib.g_main_context_dispatch(context)
-        return any(entry.revents for entry in self._fds[count:total])
+        return is_readable
 
 
 @functools.cache

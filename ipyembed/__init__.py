@@ -26,6 +26,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``eval_calls``         calls that other threads ask the eval thread to make
 ``prompt_thread``      the thread on which everything that asks the user runs
 ``stage``              who is on the terminal, and for whom a prompt has stepped aside
+``aside``              how a prompt steps aside
 ``lent``               borrowing the terminal
 ``questions``          asking for a line, from any thread
 ``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open

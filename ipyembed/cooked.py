@@ -19,6 +19,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
+from ipyembed.aside import borrower_asks
 from ipyembed.sigint_in_c import c_handlers, sigint_in_c
 
 PATIENCE = 2.0
@@ -37,6 +38,10 @@ def interrupts_are_keys(terminal: Input) -> Iterator[None]:
 
     @contextmanager
     def cooked_mode() -> Iterator[None]:
+        if borrower_asks.get():  # it stays raw: Ctrl-C is a key still
+            with original():
+                yield
+            return
         with _listening() as heard, original():
             yield
         app = get_app_or_none()

@@ -108,7 +108,8 @@ async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -
     take(get_typeahead(terminal))  # what came in one piece with the Enter
     with terminal.attach(lambda: take(terminal.read_keys())):
         await asyncio.wait({done})
-    store_typeahead(terminal, typed)
+    # What comes after was typed at a question that has been asked meanwhile.
+    store_typeahead(terminal, [*typed, *get_typeahead(terminal)])
 
 
 def with_ctrl_c(bindings: KeyBindingsBase | None, watch: Watch) -> KeyBindingsBase:

@@ -32,10 +32,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ipyembed.aside import borrower_asks
 from ipyembed.output_descriptors import Descriptors, close_if, duplicate, identity, out_of_the_way
 from ipyembed.output_pump import Pump
 from ipyembed.output_screen import CAUGHT_LESS, TerminalStream
-from ipyembed.stage import borrower_asks
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application

@@ -36,15 +36,19 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit.application import get_app_or_none, get_app_session, in_terminal
 from prompt_toolkit.renderer import CPR_Support
 
+from ipyembed.aside import (
+    borrower_asks,
+    can_step_aside,
+    take_typeahead,
+    until_settled,
+    waits_for_cpr,
+)
 from ipyembed.modes import use_found_modes
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
     from ipyembed.prompt_thread import Question
-
-borrower_asks: contextvars.ContextVar[bool] = contextvars.ContextVar("borrower_asks", default=False)
-"""Whether the terminal is lent just for a question of ours: what catches output may go on then."""
 
 SETTLING = 0.005
 """Seconds between two looks at a question that is just coming up or going away."""
@@ -104,6 +108,12 @@ class Level:
             return None
         return app, self.context
 
+    @property
+    def waits_for_terminal(self) -> bool:
+        """Whether the question is answered, but the terminal has to tell something first."""
+        app = self.context.run(get_app_or_none) if self.context is not None else None
+        return app is not None and waits_for_cpr(app)
+
 
 class Stage:
     """The levels, bottom first. But for the properties, everything runs on the prompt thread."""
@@ -142,8 +152,9 @@ class Stage:
             if (shown := top.on_screen()) is not None:
                 app, context = shown
                 aside = self._step_aside(app, top, thread, lent, asks)
-                await asyncio.create_task(aside, context=context)
-                return
+                if await asyncio.create_task(aside, context=context):
+                    return
+                continue
             if not top.turn.locked() and top.thread is not None:
                 if top.thread is thread:
                     _hand_over(lent, None)
@@ -154,9 +165,9 @@ class Stage:
                 async with asyncio.timeout(SETTLING):
                     await top.turn.acquire()
             except TimeoutError:
-                looks += 1
+                looks += not top.waits_for_terminal
                 if looks > LOOKS and top.context is not None:
-                    over = self._lend_over(top, thread, lent)
+                    over = self._lend_over(top, thread, lent, asks)
                     await asyncio.create_task(over, context=top.context)
                     return
                 continue
@@ -174,23 +185,33 @@ class Stage:
         thread: threading.Thread,
         lent: Future[Level | None],
         asks: bool,
-    ) -> None:
+    ) -> bool:
+        """Returns whether it could; if not, it has been answered, or has stepped aside already."""
         borrower_asks.set(asks)
-        async with in_terminal():
-            use_found_modes()
+        while not can_step_aside(app):
+            await until_settled(app)
+            if not app.is_running or app.is_done or top is not self._levels[-1]:
+                return False
+        async with in_terminal():  # waits for nothing now
+            if not asks:
+                use_found_modes()
             level = Level(thread)
             level.below = top
             await self._lent(level, lent)
             if not app.is_running:
                 # Withdrawn meanwhile: nobody would read the answer to "where is the cursor?".
                 app.renderer.cpr_support = CPR_Support.NOT_SUPPORTED
+        take_typeahead(app)
+        return True
 
     async def _lend_over(
-        self, top: Level, thread: threading.Thread, lent: Future[Level | None]
+        self, top: Level, thread: threading.Thread, lent: Future[Level | None], asks: bool
     ) -> None:
+        borrower_asks.set(asks)
         terminal = get_app_session().input
         with terminal.detach(), terminal.cooked_mode():
-            use_found_modes()
+            if not asks:
+                use_found_modes()
             level = Level(thread)
             level.below = top
             await self._lent(level, lent)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
+from ipyembed.aside import raw_for_questions
 from ipyembed.handover import Handover, with_ctrl_c
 from ipyembed.highlighting import LexerOfText
 from ipyembed.output import above_prompt, drained, terminal_reopened
@@ -277,12 +278,18 @@ def _asking(
     context.run(app_session.__enter__)
     try:
         with above_prompt(output, app, context) as catching:
-            with prompt_thread.asking(catching(ask), context) as question:
+            asking = partial(_asking_raw, app, catching(ask))
+            with prompt_thread.asking(asking, context) as question:
                 yield question
     finally:
         if handover is not None:
             handover.close()
         context.run(app_session.__exit__, None, None, None)
+
+
+async def _asking_raw(app: Application[str], ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    with raw_for_questions(app.input):
+        return await ask()
 
 
 def _text(tokens: list[tuple[Any, str]]) -> str:

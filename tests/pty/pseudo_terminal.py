@@ -59,6 +59,9 @@ class PseudoTerminal:
         self.screen = ScrollbackScreen(cols, rows)
         self._stream = pyte.ByteStream(self.screen)
         self._transcript = bytearray()
+        self.answers = True
+        """Whether it answers at once when the program asks where the cursor is; or when set again,
+        as a terminal at the end of a slow line."""
         # Our copy of the slave stays open: the tty's modes can be read after the program has
         # gone, and its last output is not thrown away.  So the end of the program shows as its
         # exit, not as an end of file.
@@ -249,17 +252,21 @@ class PseudoTerminal:
     def _read_available(self, everything: bool = False) -> None:
         # Bounded, so that a program that never stops printing cannot keep a wait from ending.
         for _ in range(10_000 if everything else 64):
+            self._answer()
             try:
                 data = os.read(self._master, 65536)
             except BlockingIOError:
                 return
             self._transcript += data
             self._stream.feed(data)
-            if self.screen.replies:
-                reply = "".join(self.screen.replies).encode()
-                self.screen.replies.clear()
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._master, reply)
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.screen.replies and self.answers:
+            reply = "".join(self.screen.replies).encode()
+            self.screen.replies.clear()
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._master, reply)
 
     def _failure(self, what: str) -> AssertionError:
         status = self._process.poll()

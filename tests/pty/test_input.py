@@ -183,6 +183,28 @@ def test_two_threads_ask_one_after_the_other(spawn: Spawn) -> None:
     terminal.assert_terminal_restored()
 
 
+def test_answered_while_it_is_about_to_step_aside(spawn: Spawn) -> None:
+    """Another thread wants the terminal, which has not yet told the question where it is; and the
+    answer comes before that."""
+    terminal = opened(spawn)
+    terminal.run("answers = []; ask = lambda n: answers.append(input(f'{n}? '))")
+    terminal.answers = False
+    terminal.line("for n in 'ab': threading.Thread(target=ask, args=n).start()")
+    first = terminal.wait_for(r"^[ab]\?$")
+    terminal.line("one")
+    terminal.wait_for(rf"^{re.escape(first)} one")
+    terminal.answers = True
+    second = terminal.wait_for(r"^[ab]\?$")
+    terminal.wait_for(rf"^{re.escape(first)} one$\n+^{re.escape(second)}$")
+    terminal.line("two")
+    terminal.prompt(3)
+    assert terminal.run("sorted(answers)").endswith("['one', 'two']")
+    terminal.wait_for(rf"^{re.escape(first)} one$\n+^{re.escape(second)} two$")
+    terminal.line("exit")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()
+
+
 def test_a_task_of_the_shells_loop_asks(spawn: Spawn) -> None:
     terminal = opened(spawn)
     terminal.run("import asyncio")

@@ -54,6 +54,8 @@ CPR_PATIENCE = 0.1
 """Seconds that text waits for the terminal to tell a new prompt where it is."""
 PATIENCE = 0.25
 """Seconds that text waits for the prompt loop before the stand-in takes it."""
+LOOKS = 1000
+"""How often the stand-in looks, each millisecond, whether a prompt has been drawn that just is."""
 IN_FLIGHT = 0.02
 """Seconds that a write which has begun may take to end when the descriptors are led home."""
 BUSY = 5.0
@@ -96,8 +98,8 @@ class Pump:
         self._cpr_deadline = 0.0
         self._has_failed = False
         self._turns = 0  # of the prompt loop; the stand-in compares
-        self._is_torn = False  # the stand-in has written since the prompt was drawn
-        self._was_erased = False  # and there was no prompt on the screen then
+        self._on_screen: Any = None  # what of the prompt has been written, not only computed
+        terminal.drew = self._note_drawn
         self._last_read = 0.0
         self._switch: Switch | None = None
         self._has_no_switch = not can_be_stopped(master, probe)
@@ -120,7 +122,6 @@ class Pump:
         self._session = session
         self._is_resting = False
         self._is_dumb = is_dumb_terminal()  # nothing but text may be written to it
-        self._is_torn = False
         if session is not None and not self._is_dumb:
             self._above.begin()
         self._next_draw = 0.0
@@ -225,8 +226,8 @@ class Pump:
             if app.renderer.waiting_for_cpr and is_new and not is_full:
                 self._emit_later(0.002)  # the answer is about the place before this text
                 return
-            is_drawn = app.renderer.last_rendered_screen is not None or self._is_torn
             with self.terminal.in_one_write():
+                is_drawn = app.renderer.last_rendered_screen is not None
                 if self._write_unwritten(app):
                     if is_drawn:
                         self._above.redraw(app)
@@ -250,8 +251,6 @@ class Pump:
             if self._session is None or self._is_dumb:
                 self.terminal.write_bytes(data)
             else:
-                if app is not None:
-                    self._mend(app)
                 self._above.write_text(app, data)
             del self._unwritten[:length]
             self._half_since = None
@@ -353,7 +352,7 @@ class Pump:
     def _run_stand_in(self) -> None:
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
-        turns, is_stuck = 0, False
+        turns, is_stuck, looks = 0, False, 0
         try:
             while True:
                 poll.poll()
@@ -368,8 +367,12 @@ class Pump:
                             return
                     elif self._turns != turns or self._is_resting:
                         is_stuck = False
-                    else:
+                    elif not self._is_being_drawn() or looks > LOOKS:
+                        looks = 0
                         self._stand_in_for_prompt_loop()
+                        continue
+                looks += 1
+                self._closing.wait(0.001)
         except Exception as error:
             self._fail(error)
         finally:
@@ -385,39 +388,35 @@ class Pump:
         if self._session is None or self._is_dumb:
             self.flush()
             return
-        if not self._is_torn:
-            app = self._app()
+        app = self._app()
+        if app is not None and app.renderer.last_rendered_screen is not None:
+            assert self._loop is not None
             self.terminal.write_held()
             self.terminal.write_bytes(self._above.erase_sequence(app))
             self._above.new_line()
-            self._is_torn = True
-            self._was_erased = app is not None and app.renderer.last_rendered_screen is None
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(self._redraw_torn)
+            self._above.forget_drawn(app)
+            self._loop.call_soon_threadsafe(self._redraw_erased)
         length = self._unwritten.rfind(b"\n") + 1 or len(self._unwritten)
         data = bytes(self._unwritten[:length])
         del self._unwritten[:length]
         self._half_since = None
         self._above.write_text(None, data)
 
-    def _redraw_torn(self) -> None:
+    def _note_drawn(self) -> None:
         app = self._app()
-        if app is not None and not self._is_resting:
-            with self.lock:
-                is_torn = self._mend(app)
-            if is_torn:
-                self._above.redraw(app)
+        self._on_screen = app.renderer.last_rendered_screen if app is not None else None
 
-    def _mend(self, app: Application[Any]) -> bool:
-        """Have prompt_toolkit know what is on the screen; whether that is no prompt."""
-        if not self._is_torn:
-            return False
-        self._is_torn = False
-        if self._was_erased and app.renderer.last_rendered_screen is not None:
-            return False  # it has been drawn as a whole meanwhile
-        self.terminal.write_bytes(b"\r\x1b[J")  # changes to a prompt that was there no more
-        app.renderer.reset()
-        return True
+    def _is_being_drawn(self) -> bool:
+        """Whether the prompt thread is about to write what it takes for drawn: it runs no code of
+        the user's now, and needs only the lock."""
+        app = self._app()
+        screen = app.renderer.last_rendered_screen if app is not None else None
+        return screen is not None and screen is not self._on_screen
+
+    def _redraw_erased(self) -> None:
+        app = self._app()
+        if app is not None and not self._is_resting and app.renderer.last_rendered_screen is None:
+            self._above.redraw(app)
 
     # -- endings ---------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from prompt_toolkit.application import Application
-from prompt_toolkit.data_structures import Size
+from prompt_toolkit.data_structures import Point, Size
 
 from ipyembed.output_cursor import Cursor
 
@@ -40,6 +40,8 @@ class TerminalStream:
         self.buffer = _Bytes(self)
         self.lock = threading.RLock()
         self._held: bytearray | None = None
+        self.drew: Callable[[], object] = lambda: None
+        """Called when prompt_toolkit has written something. Prompt thread, under the lock."""
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -99,7 +101,9 @@ class _Bytes:
         self._stream = stream
 
     def write(self, data: bytes) -> int:
-        self._stream.write_bytes(data)
+        with self._stream.lock:
+            self._stream.write_bytes(data)
+            self._stream.drew()
         return len(data)
 
 
@@ -123,7 +127,7 @@ def wait_writable(fd: int) -> None:
 
 
 class AbovePrompt:
-    """Writes above the prompt that is up. All but `erase_sequence` runs on the prompt thread."""
+    """Writes above the prompt that is up. Runs on the prompt thread, but for two."""
 
     def __init__(self, write: Callable[[bytes], None], get_size: Callable[[], Size]) -> None:
         """`write` writes to the terminal."""
@@ -180,6 +184,16 @@ class AbovePrompt:
             return b"\r\n"
         up = b"\x1b[%dA" % position.y if position.y else b""
         return b"\r" + up + b"\x1b[J\x1b[0m\x1b[?7h"
+
+    @staticmethod
+    def forget_drawn(app: Application[Any]) -> None:
+        """`erase_sequence` has been written: the prompt is drawn as a whole the next time, from
+        where the cursor is then. Any thread, while the prompt thread is busy with other things."""
+        # Not `Renderer.reset()`, which writes: the prompt thread may be in the midst of drawing.
+        # prompt_toolkit 3.0.50 to 3.0.53: private; else it would draw over rows above the prompt.
+        renderer: Any = app.renderer
+        renderer._cursor_pos = Point(x=0, y=0)
+        renderer._last_screen = None
 
 
 def _rows(data: bytes, width: int) -> int:

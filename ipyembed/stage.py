@@ -188,10 +188,12 @@ class Stage:
     ) -> bool:
         """Returns whether it could; if not, it has been answered, or has stepped aside already."""
         borrower_asks.set(asks)
-        while not can_step_aside(app):
-            await until_settled(app)
+        while True:  # looked at anew after each turn of the loop
             if not app.is_running or app.is_done or top is not self._levels[-1]:
                 return False
+            if can_step_aside(app):
+                break
+            await until_settled(app)
         async with in_terminal():  # waits for nothing now
             if not asks:
                 use_found_modes()

@@ -272,6 +272,30 @@ def talk(app):
     leave(terminal)
 
 
+def test_a_key_keeps_the_prompt_thread_busy(spawn: Spawn) -> None:
+    """What is printed meanwhile is not drawn over by what the key has changed."""
+    terminal = start(
+        spawn,
+        """
+def busy(event):
+    event.current_buffer.insert_text("!")
+    go.set()
+    time.sleep(0.8)
+""",
+    )
+    terminal.run("get_ipython().pt_app.key_bindings.add('c-t')(busy)")
+    terminal.run("later(lambda: lines('meanwhile', 20))")
+    terminal.paste("(1,\n2,\n3")
+    terminal.wait_for(r"^ +\.\.\.: 3$")
+    terminal.ctrl("t")
+    lines = "\n".join(f"meanwhile {n}" for n in range(20))
+    terminal.wait_for(rf"^{lines}\nIn \[3\]: \(1,\n +\.\.\.: 2,\n +\.\.\.: 3!$")
+    assert terminal.screen_text().count("(1,") == 1
+    terminal.line(")")
+    terminal.prompt(4)
+    leave(terminal)
+
+
 def test_the_eval_thread_prints_while_the_prompt_thread_waits_for_it(spawn: Spawn) -> None:
     terminal = start(
         spawn,

@@ -1,4 +1,4 @@
-"""Ctrl-C at random moments, in short; `make storm` does so for as long as one likes."""
+"""Ctrl-C and typing at random moments, in short; `make storm` does so for as long as one likes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.pty import typing_storm
 from tests.pty.conftest import Spawn
 from tests.pty.storm import HOSTS, NEEDED, Storm
 
@@ -19,3 +20,11 @@ def test_ctrl_c_at_random_moments(spawn: Spawn, host: str) -> None:
     storm = Storm(spawn, host, seed)
     storm.blow(60)
     storm.end()
+
+
+@pytest.mark.parametrize("cells", [False, True], ids=["questions", "cells"])
+@pytest.mark.parametrize("host", typing_storm.HOSTS)
+def test_typing_while_threads_ask_and_print(spawn: Spawn, host: str, cells: bool) -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    typing_storm.TypingStorm(spawn, host, seed).blow(cells, count=300)

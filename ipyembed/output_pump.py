@@ -54,8 +54,6 @@ CPR_PATIENCE = 0.1
 """Seconds that text waits for the terminal to tell a new prompt where it is."""
 PATIENCE = 0.25
 """Seconds that text waits for the prompt loop before the stand-in takes it."""
-LOOKS = 1000
-"""How often the stand-in looks, each millisecond, whether a prompt has been drawn that just is."""
 IN_FLIGHT = 0.02
 """Seconds that a write which has begun may take to end when the descriptors are led home."""
 BUSY = 5.0
@@ -171,7 +169,7 @@ class Pump:
             if self._loop is not None and self._is_reading and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._stop_reading)
             self._unwritten += text.encode(self.terminal.encoding, "replace")
-            self._write_in_place_of_prompt_loop()
+            self._write_in_place_of_prompt_loop(at_once=True)
 
     def _stop_reading(self) -> None:
         if self._loop is not None and self._is_reading:
@@ -352,7 +350,7 @@ class Pump:
     def _run_stand_in(self) -> None:
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
-        turns, is_stuck, looks = 0, False, 0
+        turns, is_stuck = 0, False
         try:
             while True:
                 poll.poll()
@@ -367,11 +365,10 @@ class Pump:
                             return
                     elif self._turns != turns or self._is_resting:
                         is_stuck = False
-                    elif not self._is_being_drawn() or looks > LOOKS:
-                        looks = 0
-                        self._stand_in_for_prompt_loop()
-                        continue
-                looks += 1
+                    else:
+                        self._read(ENOUGH)
+                        if self._write_in_place_of_prompt_loop():
+                            continue
                 self._closing.wait(0.001)
         except Exception as error:
             self._fail(error)
@@ -379,39 +376,36 @@ class Pump:
             if self._closing.is_set():
                 self._close_descriptors()
 
-    def _stand_in_for_prompt_loop(self) -> None:
-        self._read(ENOUGH)
-        self._write_in_place_of_prompt_loop()
-
-    def _write_in_place_of_prompt_loop(self) -> None:
-        """Any thread. The prompt is drawn again when its loop is back."""
+    def _write_in_place_of_prompt_loop(self, at_once: bool = False) -> bool:
+        """Any thread. The prompt is drawn again when its loop is back. Returns whether it could."""
         if self._session is None or self._is_dumb:
             self.flush()
-            return
+            return True
         app = self._app()
-        if app is not None and app.renderer.last_rendered_screen is not None:
+        screen = app.renderer.last_rendered_screen if app is not None else None
+        if app is not None and screen is not None:
+            if screen is not self._on_screen and not at_once:
+                # The prompt thread is about to write what it takes for drawn. It runs no code of
+                # the user's now, and needs only the lock.
+                return False
             assert self._loop is not None
+            erase = self._above.erase_sequence(app)
+            self._above.forget_drawn(app)  # before anything that lets the prompt thread go on
             self.terminal.write_held()
-            self.terminal.write_bytes(self._above.erase_sequence(app))
+            self.terminal.write_bytes(erase)
             self._above.new_line()
-            self._above.forget_drawn(app)
+            self._on_screen = None
             self._loop.call_soon_threadsafe(self._redraw_erased)
         length = self._unwritten.rfind(b"\n") + 1 or len(self._unwritten)
         data = bytes(self._unwritten[:length])
         del self._unwritten[:length]
         self._half_since = None
         self._above.write_text(None, data)
+        return True
 
     def _note_drawn(self) -> None:
         app = self._app()
         self._on_screen = app.renderer.last_rendered_screen if app is not None else None
-
-    def _is_being_drawn(self) -> bool:
-        """Whether the prompt thread is about to write what it takes for drawn: it runs no code of
-        the user's now, and needs only the lock."""
-        app = self._app()
-        screen = app.renderer.last_rendered_screen if app is not None else None
-        return screen is not None and screen is not self._on_screen
 
     def _redraw_erased(self) -> None:
         app = self._app()

@@ -141,8 +141,13 @@ class CellQueue:
             if mine:
                 return {"status": "ok"}
             return error_content("NotYours", "the cell that runs is another client's")
-        if not is_answered(running.request.client) and running.interrupt is not None:
+        asked_by = running.request.client
+        if not is_answered(asked_by) and running.interrupt is not None:
             running.interrupt()
+            # The cell may have begun to wait for an answer in between. On a thread other than the
+            # main one, an exception does not reach it there.
+            if is_answered(asked_by) and running.withdraw is not None:
+                running.withdraw()
         return {"status": "ok"}
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ class Running:
     """`time.monotonic()`"""
     interrupt: Callable[[], object] | None = None
     """Interrupts it; from any thread. None: it has not begun."""
+    withdraw: Callable[[], object] | None = None
+    """Takes that back, if it has not hit yet."""
     interrupt_again: Callable[[], bool] | None = None
     """Repeats an interrupt that has not hit yet; whether there is one."""
 

@@ -140,8 +140,9 @@ class Evaluator:
     async def _run(self, shell: AnyShell, running: Running) -> None:
         def began(interrupts: EngineInterrupts) -> None:
             self.pace.configure_once(shell.shell().config)
-            running.interrupt = interrupts.request_threadsafe
             running.interrupt_again = interrupts.repeat_threadsafe
+            running.withdraw = interrupts.withdraw_threadsafe
+            running.interrupt = interrupts.request_threadsafe
             self._cells.began(running)
 
         self._is_running_cell = True

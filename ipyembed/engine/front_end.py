@@ -15,28 +15,23 @@ the prompt back; what the cell prints later appears above it.
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import signal
 import sys
-import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from queue import SimpleQueue
 from typing import Any
 
 from IPython.core.interactiveshell import ExecutionResult
 from IPython.core.page import page
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import PygmentsTokens
 from prompt_toolkit.history import InMemoryHistory
 from traitlets.config import Config
 
 from ipyembed.engine.directory import Found
 from ipyembed.engine.link import EngineGoneError, Link
+from ipyembed.engine.remote_cell import RemoteCell
+from ipyembed.engine.remote_completer import EngineCompleter
 from ipyembed.shell import ThreadedInteractiveShell
 
 CONNECT = 10.0
@@ -46,8 +41,6 @@ LAST_WORDS = 1.0
 HISTORY = 1000
 """Entries of the engine's history that the up key finds."""
 _LEAVE = {"exit", "quit", "exit()", "quit()"}
-
-Event = tuple[str, Any]
 
 
 class AttachedShell(ThreadedInteractiveShell):
@@ -60,10 +53,9 @@ class AttachedShell(ThreadedInteractiveShell):
     def init_prompt_toolkit_cli(self) -> None:
         """See `TerminalInteractiveShell`."""
         super().init_prompt_toolkit_cli()
-        self._events: SimpleQueue[Event] = SimpleQueue()
         self._gone: EngineGoneError | None = None
         self._question: tuple[str, bool] | None = None
-        self._is_in_cell = False
+        self._cell: RemoteCell | None = None
 
     def connect(self, found: Found) -> None:
         """Connect to the engine. Raises EngineGoneError if it does not answer."""
@@ -135,40 +127,16 @@ class AttachedShell(ThreadedInteractiveShell):
             "allow_stdin": True,
             "stop_on_error": True,
         }
-        events = self._events = SimpleQueue()
-        self._is_in_cell = True  # from now on a question may come
+        cell = self._cell = RemoteCell(self.link)  # from now on a question may come
         reply, _, idle = self.link.request_with_id("execute_request", content)
-        reply.add_done_callback(lambda done: events.put(("replied", done)))
         try:
-            with self._interrupts_heard():
-                done = self._wait(reply, events)
+            with self._interrupts_heard(cell):
+                has_ended = cell.wait(reply)
         finally:
-            self._is_in_cell = False
-        if done is not None:
-            self._finish(done, idle)
+            self._cell = None
+        if has_ended:
+            self._finish(reply, idle)
         return result
-
-    def _wait(
-        self, reply: Future[dict[str, Any]], events: SimpleQueue[Event]
-    ) -> Future[dict[str, Any]] | None:
-        interrupts = 0
-        while True:
-            what, value = events.get()
-            if what == "replied":
-                done: Future[dict[str, Any]] = value
-                return done
-            if what == "question":
-                self._answer(reply, *value)
-            elif what == "interrupted":
-                interrupts += 1
-                if interrupts > 1:
-                    reply.cancel()
-                    print()
-                    print(
-                        "ipyembed: the cell is left to itself; the engine has been asked to end it"
-                    )
-                    return None
-                self.link.request("interrupt_request", {}, "control")
 
     def _finish(self, done: Future[dict[str, Any]], idle: Future[None]) -> None:
         try:
@@ -197,49 +165,11 @@ class AttachedShell(ThreadedInteractiveShell):
         elif source == "ask_exit":
             self.ask_exit()
 
-    def _answer(self, reply: Future[dict[str, Any]], prompt: str, password: bool) -> None:
-        """Ask the user what a cell wants to know. Main thread, terminal as it is in a cell.
-
-        If the cell ends before it is answered, the question is taken back.
-        """
-        try:
-            with _ctrl_c_raises(), self._taken_back_with(reply):
-                if reply.done():
-                    return
-                text = getpass.getpass(prompt) if password else input(prompt)
-        except EOFError:
-            text = "\x04"
-        except KeyboardInterrupt:
-            print()
-            if not reply.done():
-                self._events.put(("interrupted", None))
-            return
-        self.link.answer(text)
-
     @contextmanager
-    def _taken_back_with(self, reply: Future[dict[str, Any]]) -> Iterator[None]:
-        """While a line is read: the end of the cell ends that, as Ctrl-C would."""
-        is_reading = True
-
-        def end(_: object) -> None:
-            if is_reading and hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-        if threading.current_thread() is threading.main_thread():
-            reply.add_done_callback(end)
-        try:
-            yield
-        finally:
-            is_reading = False
-
-    @contextmanager
-    def _interrupts_heard(self) -> Iterator[None]:
+    def _interrupts_heard(self, cell: RemoteCell) -> Iterator[None]:
         assert self.attachment is not None
-        interrupts, events = self.attachment.juggler.interrupts, self._events
-
-        def interrupted() -> None:
-            events.put(("interrupted", None))
-
+        interrupts = self.attachment.juggler.interrupts
+        interrupted = cell.interrupted_threadsafe
         with interrupts.armed(), interrupts.awaiting(interrupted, lambda function: function()):
             yield
 
@@ -270,7 +200,7 @@ class AttachedShell(ThreadedInteractiveShell):
 
     def others(self, kind: str, content: dict[str, Any]) -> None:
         """See `Listener`: the number in the prompt goes on with cells of other clients."""
-        if kind == "execute_input" and not self._is_in_cell:
+        if kind == "execute_input" and self._cell is None:
             self.execution_count = int(content["execution_count"]) + 1
             app = self.pt_app
             if app is not None:
@@ -279,8 +209,9 @@ class AttachedShell(ThreadedInteractiveShell):
 
     def question(self, prompt: str, password: bool) -> None:
         """See `Listener`."""
-        if self._is_in_cell:
-            self._events.put(("question", (prompt, password)))
+        cell = self._cell
+        if cell is not None:
+            cell.asked_threadsafe(prompt, password)
         else:
             self._question = prompt, password
             print(f"ipyembed: an earlier cell asks, your next line answers it: {prompt}")
@@ -308,61 +239,9 @@ class AttachedShell(ThreadedInteractiveShell):
         return True
 
 
-class EngineCompleter(Completer):
-    """Completions by the engine. Its methods are called on the prompt thread."""
-
-    def __init__(self, shell: AttachedShell) -> None:
-        self._shell = shell
-
-    def get_completions(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> Iterable[Completion]:
-        """See `Completer`."""
-        return []
-
-    async def get_completions_async(
-        self, document: Document, complete_event: CompleteEvent
-    ) -> AsyncGenerator[Completion, None]:
-        """See `Completer`; the prompt goes on meanwhile."""
-        shell, cursor = self._shell, document.cursor_position
-        if shell.attachment is None:
-            return
-        asked = shell.link.request(
-            "complete_request", {"code": document.text, "cursor_pos": cursor}
-        )
-        timeout = shell.attachment.juggler.completion_timeout
-        try:
-            reply = await asyncio.wait_for(asyncio.wrap_future(asked), timeout)
-            start = int(reply["cursor_start"]) - cursor
-            matches = [str(match) for match in reply["matches"]]
-        except (TimeoutError, EngineGoneError, KeyError, TypeError, ValueError):
-            return
-        if start > 0 or -start > cursor:
-            return
-        types = {
-            entry.get("text"): entry.get("type") or ""
-            for entry in (reply.get("metadata") or {}).get("_jupyter_types_experimental", ())
-            if isinstance(entry, dict)
-        }
-        for match in matches:
-            yield Completion(match, start_position=start, display_meta=types.get(match, ""))
-
-
 def _end(app: Any) -> None:
     if app.is_running and not app.is_done:
         app.exit(exception=EOFError())
-
-
-@contextmanager
-def _ctrl_c_raises() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def attach(found: Found, config: Config) -> str | None:

@@ -116,6 +116,13 @@ class EngineInterrupts(CellInterrupts):
                 self._is_requested = True
         self._call_soon_threadsafe(self._cancel_if_requested)
 
+    def withdraw_threadsafe(self) -> None:
+        """The cell has been interrupted otherwise; once is enough."""
+        with self._lock:
+            self._is_requested = False
+            if self._ident is not None and not self._has_nudge:
+                _raise_in_thread(self._ident, None)
+
     def repeat_threadsafe(self) -> bool:
         """Nudge again, if a request has not been met yet; whether that is so."""
         with self._lock:

@@ -66,7 +66,8 @@ class Job:
         """Its number."""
         self._name = name
         self._started = time.time()
-        self._outward = _outward()
+        self.outward = _outward()
+        """Where what it prints goes on; None: to the stream itself."""
 
     # -- what it is --------------------------------------------------------------------------
 
@@ -192,12 +193,19 @@ class Job:
         if self._output is None:
             with self._table.lock:
                 if self._output is None:
-                    self._output = JobOutput(f"[{self.id}] ", self._outward)
+                    self._output = JobOutput(f"[{self.id}] ", self.outward)
         self._output.write(stream_name, text, self._is_marked)
 
     @property
     def _is_marked(self) -> bool:
-        return self._table.marks and not self.foreground
+        marks: bool = getattr(self.outward, "marks", self._table.marks)
+        return marks and not self.foreground
+
+    def print_to(self, sink: routing.Sink | None) -> None:
+        """From now on what it prints goes on there."""
+        self.outward = sink
+        if self._output is not None:
+            self._output.outward = sink
 
     def come_to_foreground(self) -> None:
         """From now on what it prints is shown as it comes."""
@@ -231,7 +239,7 @@ def _outward() -> routing.Sink | routing.Relay | None:
     if route is None:
         return None
     sink = routing.current_sink()
-    return sink._outward if isinstance(sink, Job) else sink
+    return sink.outward if isinstance(sink, Job) else sink
 
 
 def current_job() -> Job | None:

@@ -317,9 +317,14 @@ def awaited_magics(attachment: Attachment) -> Callable[[list[str]], list[str]]:
     """For `input_transformers_post` of the shell: the ``await`` before what waits."""
     shell: Any = attachment.shell
     ours = attachment.juggler.run_coroutine
+    return awaited_magics_if(lambda: shell.autoawait and shell.loop_runner == ours)
+
+
+def awaited_magics_if(is_wanted: Callable[[], bool]) -> Callable[[list[str]], list[str]]:
+    """The same for a shell that says by itself when."""
 
     def transform(lines: list[str]) -> list[str]:
-        if not shell.autoawait or shell.loop_runner != ours:
+        if not is_wanted():
             return lines
         return [_WAITS.sub(rf"\1await \2{_AWAITED} ", line) for line in lines]
 

@@ -29,7 +29,7 @@ class JobOutput:
     def __init__(self, mark: str, outward: routing.Sink | routing.Relay | None) -> None:
         """`outward`: the sink to which it goes on; None: the stream itself."""
         self._mark = mark
-        self._outward = outward
+        self.outward = outward
         # Guards what is kept; never held while something is written.
         self._lock = threading.Lock()
         self._kept: deque[str] = deque(maxlen=KEPT_LINES)
@@ -98,5 +98,5 @@ class JobOutput:
     def _write(self, stream_name: str, text: str) -> None:
         stream = getattr(sys, stream_name)
         if stream is not None:
-            with routing.to(self._outward):
+            with routing.to(self.outward):
                 stream.write(text)

@@ -254,7 +254,10 @@ class JobTable:
             self._ended_jobs.append(job)
         self._one_less()
         shell = self.shell
-        if shell is not None:
+        tell = getattr(job.outward, "job_ended", None)
+        if tell is not None:  # started by a client of an engine
+            tell(job)
+        elif shell is not None:
             shell.ended(job)
         elif job.state == "failed" and not job.is_awaited:
             error = job.exception()

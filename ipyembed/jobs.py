@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from types import CoroutineType
@@ -46,7 +47,7 @@ def run_in_background(
     TypeError
         `target` is none of these.
     RuntimeError
-        There is no loop for a coroutine: the shell was opened by a trio task.
+        There is no loop for a coroutine: the shell was opened by a trio task, or one is running.
     """
     if isinstance(target, CoroutineType) and not args and not process:  # the most frequent, first
         return job_table.start_coroutine(target, loop_for_jobs(), name)
@@ -98,9 +99,22 @@ def loop_for_jobs() -> asyncio.AbstractEventLoop:
     shell = job_table.shell
     if shell is not None:
         return shell.loop()
+    if _runs_trio():
+        raise RuntimeError(
+            "a trio task is running here, so no loop is there that could run a coroutine in the "
+            "background; start it in a nursery"
+        )
     from ipyembed.foreground import loop_of_thread
 
     return loop_of_thread()
+
+
+def _runs_trio() -> bool:
+    if "trio" not in sys.modules:
+        return False
+    from ipyembed.hosts import _trio_is_current
+
+    return _trio_is_current()
 
 
 def name_of_call(function: Callable[..., Any], args: tuple[Any, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -42,7 +44,7 @@ class Evaluator:
     ) -> None:
         """`shares`: whether clients share a terminal shell that is open."""
         self._place = place
-        self._own = OwnShell(place, caller, config)
+        self._own = OwnShell(place, caller, config, self.describe)
         self.pace = pace
         self._shares = shares
         # The terminal shell that clients share now, if one is open.
@@ -77,6 +79,21 @@ class Evaluator:
     def kind(self) -> str:
         """Where cells run, for people."""
         return self._place.kind
+
+    def describe(self) -> str:
+        """Where cells run, what turns there, and how busy the program is, in lines."""
+        place = self._place
+        loop = getattr(place, "loop", None)
+        tasks = "" if loop is None else f", {len(asyncio.all_tasks(loop))} tasks"
+        share = f"clients get {self.pace.busy_share:.0%} of it"
+        pace = f"busy: {share}" if self.pace.host_is_busy else f"not busy (else {share})"
+        rows = [
+            ("engine", f"{self.name}, pid {os.getpid()}"),
+            ("cells run in", f"{place.kind}{tasks}"),
+            ("eval thread", f"{place.thread.name}, {pace}"),
+            ("network thread", self._network.thread.name),
+        ]
+        return "\n".join(f"{name:17} {text}" for name, text in rows)
 
     # -- the network thread's; see `EvalThread` ------------------------------------------------
 

@@ -78,7 +78,14 @@ class Following:
                 magics["follow"] = before
 
     def follow(self, line: str = "") -> None:
-        """Show here what the host itself prints and logs, until ``%follow off``."""
+        """Show here what the program itself prints and logs, until ``%follow off``.
+
+        Example::
+
+            In [1]: %follow
+
+            In [2]: %follow off
+        """
         output = current_request.get()
         if output is None:
             print("%follow is for clients of an engine; this terminal is the host's")

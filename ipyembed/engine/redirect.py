@@ -41,6 +41,8 @@ from ipyembed.engine.engine_shell import singleton
 from ipyembed.engine.network import Network
 from ipyembed.engine.outgoing import Message
 from ipyembed.engine.request import Request
+from ipyembed.job import Job
+from ipyembed.job_shell import notice
 
 _MISSING: Any = object()
 
@@ -50,6 +52,9 @@ current_request: ContextVar[ClientOutput | None] = ContextVar("ipyembed_client",
 
 class ClientOutput:
     """What one cell of a client's writes, also after its end: a `routing.Sink`."""
+
+    marks = True
+    """Lines that jobs print are marked with the job's number."""
 
     def __init__(
         self, network: Network, request: Request, ask: Callable[[ClientOutput, str, bool], str]
@@ -62,6 +67,14 @@ class ClientOutput:
         """See `routing.Sink`."""
         if text:
             self.network.outgoing.put_text(stream_name, text, self.request.header)
+
+    def job_ended(self, job: Job) -> None:
+        """A job that the cell has started has ended: say so, as a prompt does. Any thread."""
+        if not job.is_awaited:
+            line = f"{notice(job)}\n"
+            self.network.outgoing.put_text("stdout", line, self.request.header, waits=False)
+        # The job is remembered. This, with which the streams are routed, need not be.
+        job.print_to(ClientOutput(self.network, self.request, self.ask))
 
     def publish(self, kind: str, content: dict[str, Any]) -> None:
         """Send a message that all clients hear, as an answer to the cell's request."""

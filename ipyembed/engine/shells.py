@@ -28,6 +28,7 @@ from traitlets.config import Config
 
 from ipyembed.attachment import Attachment
 from ipyembed.cells import Cells
+from ipyembed.engine.engine_magics import EngineContext, add_magics
 from ipyembed.engine.engine_shell import make_shell
 from ipyembed.engine.executing import execute, execute_blocking
 from ipyembed.engine.following import Following
@@ -46,8 +47,16 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 class OwnShell:
     """The engine's own shell; made on the eval thread when it is first needed."""
 
-    def __init__(self, place: Place, caller: Caller, config: Config | None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        caller: Caller,
+        config: Config | None,
+        describe: Callable[[], str],
+    ) -> None:
+        """`describe()`: what ``%loops`` prints."""
         self.place = place
+        self._describe = describe
         self._caller = caller
         self._config = config
         self._shell: InteractiveShell | None = None
@@ -77,6 +86,8 @@ class OwnShell:
             self._cells = _cells(shell, self.interrupts)
             self._redirect = Redirect(shell)
             self._redirect.put_on(ExitStack())  # for good: it is the clients' alone
+            loop = getattr(self.place, "loop", None)
+            add_magics(EngineContext(shell, self._cells, self.interrupts, loop), self._describe)
             self._shell = shell
         return self._shell
 

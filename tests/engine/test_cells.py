@@ -114,12 +114,36 @@ def test_session_of_a_client(engines: Engines, kind: str) -> None:
     assert names["tick"] == "function"
     assert "In" not in names
 
+    assert "settings" in client.run("%who").text.split()
+
     result = client.run("settings?")
     assert "Type:" in strip(result.reply["payload"][0]["data"]["text/plain"])
     assert "one line" in client.run("!echo one line").text
     assert client.run("exit").reply["payload"][0]["source"] == "ask_exit"
     assert client.run("6 * 7").value == "42"
     assert "out\n" not in host.output
+
+    # Jobs are the client's, as are their ends.
+    assert "cells run in" in client.run("%loops").text
+    prints_later(client, "%bg --thread print('of', 'a job') or 6 * 7", "of a job\n")
+    assert client.run("%fg 1").reply["status"] == "ok"
+    if kind == "trio":
+        refused = client.run("%bg await trio.sleep(0)").reply
+        assert "a trio task is running here" in refused["evalue"]
+    else:
+        failed = "[2] failed await asyncio.sleep(0.01); 1 / 0: ZeroDivisionError"
+        prints_later(client, "%bg await asyncio.sleep(0.01); 1 / 0", failed)
+        assert client.run("%wait").reply["status"] == "ok"
+        shown = client.run("%jobs").reply["payload"][0]["data"]["text/plain"]
+        assert "[2]" in shown
+    assert "job" not in host.output
+
+
+def prints_later(client: Client, code: str, text: str) -> None:
+    """Run a cell; what it has started writes `text`, before its end or after it."""
+    request = client.start(code)
+    if text not in client.finish(request).text:
+        client.heard(request, text)
 
 
 def strip(text: str) -> str:

@@ -12,6 +12,8 @@ import pytest
 import zmq
 from jupyter_client.session import Session
 
+from ipyembed.engine.engine_magics import EngineMagics
+from ipyembed.engine.following import Following
 from tests.engine.host import TIMEOUT, Client, Engines, engines_in
 from tests.engine.test_cells import HEAD, HOSTS
 from tests.pty.conftest import Spawn
@@ -78,6 +80,11 @@ def test_follow_shows_what_the_host_prints_to_those_who_ask(engines: Engines) ->
     assert client.heard(request, "logged").count("the host prints") == 1
 
 
+def test_magics_of_an_engine_have_examples() -> None:
+    for magic in (Following.follow, EngineMagics.loops):
+        assert "Example::" in (magic.__doc__ or "")
+
+
 def test_client_that_follows_and_dies(engines: Engines) -> None:
     host = engines.host(HOST_THAT_PRINTS)
     host.wait_for("engine is open")
@@ -94,7 +101,7 @@ def test_client_that_follows_and_dies(engines: Engines) -> None:
 
 
 def test_plot_arrives_as_png(engines: Engines) -> None:
-    pytest.importorskip("matplotlib")
+    required("matplotlib")
     engines.host(HEAD + HOSTS["asyncio"]).wait_for("engine is open")
     client = engines.client()
     result = client.run("%matplotlib inline\nimport matplotlib.pyplot as plt; plt.plot([1, 2])")
@@ -245,8 +252,8 @@ QTCONSOLE = """
 
 
 def test_qtconsole(engines: Engines) -> None:
-    pytest.importorskip("qtconsole")
-    pytest.importorskip("PySide6")
+    required("PySide6")
+    required("qtconsole")
     engines.host(HEAD + HOSTS["asyncio"]).wait_for("engine is open")
     console = engines.host(QTCONSOLE, str(engines.found().path), env={"QT_API": "pyside6"})
     console.wait_for("seen", 60)

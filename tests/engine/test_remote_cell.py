@@ -65,7 +65,8 @@ def test_ctrl_c_before_the_question_is_put_is_not_lost(
     cell: RemoteCell, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It comes when the question has been taken from the queue, and the handler is the cell's."""
-    change, changes = signal.signal, []
+    change = signal.signal
+    changes: list[Any] = []
 
     def ctrl_c_just_before(number: int, handler: Any) -> Any:
         if not changes:

@@ -50,8 +50,11 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``output_sys``         caught at Python's streams
 ``routing``            output goes where the code that prints it belongs
 ``sinks``              where that is: a context variable, inherited by tasks and threads
+``open_line``          a line that a cell prints in parts is not broken by what jobs print
 ``detach``             a coroutine is left by whoever awaits it, and goes on
-``task_bound``         what keeps a coroutine from being left: timeouts, task groups
+``detach_task``        the same where it is awaited in the caller's task
+``task_bound``         what it has open there: timeouts, task groups
+``kept_context``       context variables on loops that lose them
 ``jobs``               `run_in_background()`
 ``job``                `Job`
 ``job_table``          the jobs of the process, and how they are started

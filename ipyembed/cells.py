@@ -20,17 +20,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.interactiveshell import ExecutionResult
 
 from ipyembed import routing
-from ipyembed.detach import InCallersTask, InOwnTask
+from ipyembed.detach import InOwnTask
 from ipyembed.hints import hint_for
 from ipyembed.interrupts import own_code
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
+from ipyembed.kept_context import carry_over
 from ipyembed.loops import running_loop
+from ipyembed.open_line import open_line
 from ipyembed.output import terminal_reopened
 from ipyembed.process_state import stream_attributes_preserved
 from ipyembed.tracebacks import cut_ours, without_ours
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
     from ipyembed.hosts import Host
     from ipyembed.juggler import LoopJuggler
+
+T = TypeVar("T")
 
 open_cell: contextvars.ContextVar[Cells | None] = contextvars.ContextVar("open_cell", default=None)
 """The shell in one of whose cells the current code was started; for nested shells."""
@@ -129,7 +133,7 @@ class Cells:
             if self.leavable.was_left:  # the context is the job's now
                 self._context = self._context.copy()
             self._context.run(routing.set_sink, output)
-            _carry_over(before, self._context)
+            carry_over(before, self._context)
             # An exception that is kept keeps this frame; what keeps a sink has it still in use.
             del output, relay, before
 
@@ -157,8 +161,12 @@ class Cells:
                     coroutine, awaits = self._coroutine(
                         raw_cell, store_history=store_history, silent=silent
                     )
-                    kind = InCallersTask if awaits and host.loop is not None else None
-                    with self._leavable_inside(kind):
+                    kind = host.detachable if awaits else None
+                    relay = routing.Relay(routing.current_route())
+                    coroutine = _routed(coroutine, relay)
+                    leavable = self.leavable.by(kind, relay)
+                    del relay  # as in `_run`
+                    with leavable:
                         result = await host.run_cell(coroutine, self._juggler.interrupts)
                 except (host.cancellation, GeneratorExit):
                     raise
@@ -170,16 +178,10 @@ class Cells:
         await host.raise_if_cancelled()
         return result
 
-    @contextmanager
-    def _leavable_inside(self, kind: type[InCallersTask[Any]] | None) -> Iterator[None]:
-        relay = routing.Relay(routing.current_route())
-        with routing.to(relay), self.leavable.by(kind, relay):
-            yield
-
     def _suspend_key_armed(self) -> AbstractContextManager[None]:
         if not self._has_terminal:
             return nullcontext()
-        return suspend_key.armed(self.leavable.leave_threadsafe)
+        return suspend_key.armed(self.leavable.suspend_threadsafe)
 
     # -- shared with clients of an engine ------------------------------------------------------
 
@@ -260,7 +262,7 @@ class Cells:
         self.running = True
         routing.tidy()  # the prompt has put the streams back
         try:
-            with self._output_recorded():
+            with self._output_recorded(), open_line.cell():
                 yield done
         finally:
             self.running = False
@@ -357,11 +359,11 @@ def _drive(coroutine: Coroutine[Any, Any, ExecutionResult]) -> ExecutionResult:
     raise RuntimeError("a cell that IPython took for one without `await` has awaited")
 
 
-def _carry_over(before: dict[contextvars.ContextVar[Any], Any], cell: contextvars.Context) -> None:
-    """Give the current context the values that a cell has set in its own."""
-    for variable, value in cell.items():
-        if before.get(variable, _carry_over) is not value:
-            variable.set(value)
+async def _routed(coroutine: Coroutine[Any, Any, T], relay: routing.Relay) -> T:
+    routed = routing.to(relay)
+    del relay  # as in `Cells._run`
+    with routed:
+        return await coroutine
 
 
 # Ctrl-C while a traceback is shown would add one of the code that shows it.

@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ipyembed.job_suspend import suspend_key
 from ipyembed.lent import terminal_lent
 from ipyembed.modes import modes_restored
 from ipyembed.prompt_thread import TEARDOWN
@@ -135,7 +136,11 @@ def interrupts_noted() -> Iterator[Interrupts]:
     def note(*_: object) -> None:
         noted.came = True
 
-    with _handled("SIGINT", note), _handled("SIGTSTP", signal.SIG_DFL):
+    with (
+        _handled("SIGINT", note),
+        _handled("SIGTSTP", signal.SIG_DFL),
+        suspend_key.suspending(),
+    ):
         yield noted
 
 

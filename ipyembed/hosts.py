@@ -9,6 +9,7 @@ where trio is running.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,8 +19,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ipyembed.blocking import frames
+from ipyembed.detach import Detachable
+from ipyembed.detach_task import InCallersTask
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
+from ipyembed.kept_context import InContext, carry_over, keeps_context
 from ipyembed.loops import finish_threadsafe, kind_of
 from ipyembed.prompt_thread import TEARDOWN, Question
 from ipyembed.watchdog import Watch
@@ -98,6 +102,10 @@ class Host(ABC):
     @abstractmethod
     async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
         """Await `cell` in the task; Ctrl-C cancels what it awaits, once or more."""
+
+    @abstractmethod
+    def detachable(self, coroutine: Coroutine[Any, Any, T]) -> Detachable[T]:
+        """To await a cell's code in the task so that it can be left, or says why it cannot."""
 
     @contextmanager
     def opened(self, juggler: LoopJuggler) -> Iterator[None]:
@@ -178,6 +186,10 @@ class AsyncioHost(Host):
         if self.is_being_cancelled:
             raise asyncio.CancelledError
 
+    def detachable(self, coroutine: Coroutine[Any, Any, T]) -> Detachable[T]:
+        """See `Host`."""
+        return InCallersTask(coroutine)
+
     async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
         """See `Host`. Afterwards the task is as if nobody had asked it to cancel."""
         asked = 0
@@ -191,11 +203,21 @@ class AsyncioHost(Host):
 
         with interrupts.awaiting(cancel, self.loop.call_soon_threadsafe, loop=self.loop):
             try:
-                return await cell
+                return await self._with_context_kept(cell)
             finally:
                 over = True
                 for _ in range(asked):
                     self.task.uncancel()
+
+    async def _with_context_kept(self, cell: Coroutine[Any, Any, T]) -> T:
+        if keeps_context(self.task):
+            return await cell
+        context = contextvars.copy_context()
+        before = dict(context)
+        try:
+            return await InContext(cell, context)
+        finally:
+            carry_over(before, context)
 
 
 def _is_implemented(method: Callable[[], object]) -> bool:

@@ -27,6 +27,7 @@ import trio
 from trio.lowlevel import Task
 
 from ipyembed.blocking import frames
+from ipyembed.detach import Detachable, Stays
 from ipyembed.hosts import Host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
@@ -35,6 +36,8 @@ from ipyembed.trio_waits import InterruptibleWaits
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
+
+_BELONGS_TO_TASK = "under trio, what it waits for belongs to the program's own task"
 
 
 class TrioHost(Host):
@@ -121,6 +124,15 @@ class TrioHost(Host):
     async def raise_if_cancelled(self) -> None:
         """See `Host`."""
         await trio.lowlevel.checkpoint_if_cancelled()
+
+    def detachable(self, coroutine: Coroutine[Any, Any, T]) -> Detachable[T]:
+        """See `Host`.
+
+        Each wait of trio's, `trio.sleep` as well, is a scope of the task that has begun it, and who
+        ends the wait wakes that task by name. A task for each cell from the start is no way out:
+        what a cell leaves open on the stack of scopes would not be there for the next one.
+        """
+        return Stays(coroutine, _BELONGS_TO_TASK, self.call_soon_threadsafe)
 
     async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
         """See `Host`. Where trio defers an interrupt, so do we, to the cell's next wait."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
-from ipyembed.detach import Detachable, Detached
+from ipyembed.detach import Detachable, Detached, Stays
 from ipyembed.job import Job, current_job
 from ipyembed.job_code import ended_by
 from ipyembed.job_table import job_table
@@ -38,6 +38,8 @@ class _Cell:
     running: Detachable[Any] | None = None
     is_asked: bool = False
     """Whether it is to be left, and the loop has not come to that."""
+    has_refused: bool = False
+    """Whether the last Ctrl-Z has said that it cannot be."""
     job: Job | None = None
     """What it has become."""
     value: object = None
@@ -105,8 +107,23 @@ class LeavableCells:
     def leave_threadsafe(self) -> bool:
         """Leave the cell when it next awaits; from any thread or signal handler.
 
-        False if it never does, or if that has been asked and has not been possible so far.
+        False if it never does, or never can be, or if that has been asked and has not come to pass.
         """
+        cell = self._cell
+        stays = cell is not None and isinstance(cell.running, Stays)
+        if stays and self._leave_wait is None:
+            return False
+        return self._leave_threadsafe("")
+
+    def suspend_threadsafe(self) -> bool:
+        """The same for Ctrl-Z, which says why where it cannot be, and then suspends the process."""
+        cell = self._cell
+        if cell is not None and cell.has_refused:
+            cell.has_refused = False
+            return False
+        return self._leave_threadsafe(" (Ctrl-Z again suspends the program)")
+
+    def _leave_threadsafe(self, hint: str) -> bool:
         if self._leave_wait is not None:
             self._leave_wait()
             return True
@@ -115,8 +132,10 @@ class LeavableCells:
             return False
 
         def refuse(why: str) -> None:
-            cell.is_asked = False
-            print(f"\nipyembed: this cell cannot go to the background: {why}", file=sys.stderr)
+            cell.is_asked, cell.has_refused = False, bool(hint)
+            text = f"\nipyembed: this cell cannot go to the background: {why}{hint}"
+            with routing.to(None):
+                print(text, file=sys.stderr)
 
         cell.is_asked = True
         cell.running.detach_threadsafe(refuse)

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 
 from ipyembed import routing
+from ipyembed.open_line import open_line
 
 KEPT_LINES = 1000
 LONGEST = 8192
@@ -59,7 +60,7 @@ class JobOutput:
         elif lines:
             if was_shown:  # its first line has begun in the foreground
                 self._write(stream_name, "\n")
-            self._write(stream_name, "".join(map(self._marked, lines)))
+            self._write_lines(stream_name, "".join(map(self._marked, lines)))
 
     def _take(self, key: tuple[str, int], text: str) -> list[str]:
         lines = (self._begun.pop(key, "") + text).split("\n")
@@ -93,7 +94,13 @@ class JobOutput:
             shown, self._is_shown = self._is_shown, set()
         for key, line in begun.items():
             if marked and key not in shown:
-                self._write(key[0], self._marked(line))
+                self._write_lines(key[0], self._marked(line))
+
+    def _write_lines(self, stream_name: str, text: str) -> None:
+        if self._outward is None:
+            open_line.write(stream_name, text)
+        else:
+            self._write(stream_name, text)
 
     def _write(self, stream_name: str, text: str) -> None:
         stream = getattr(sys, stream_name)

@@ -7,17 +7,17 @@ before the next one. When many end at once, one line is for all of them.
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ipyembed import routing
+from ipyembed import reentry
 from ipyembed.job import Job
 from ipyembed.job_table import job_table
-from ipyembed.loops import running_loop
+from ipyembed.loops import kind_of, running_loop
+from ipyembed.open_line import open_line
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment
@@ -109,17 +109,32 @@ class ShellJobs:
     def before_prompt(self) -> None:
         """A prompt is about to come up."""
         self._prompts += 1
+        self._say_if_they_stand_still()
         self.tell()
+
+    def _say_if_they_stand_still(self) -> None:
+        """In a blocking shell inside a loop, where a job cannot move while the prompt waits."""
+        loop = self.juggler.host_loop
+        if loop is None or self._attachment.host is not None:
+            return
+        if self.juggler.turns_at_prompt(loop):
+            return
+        if any(job.loop is loop for job in job_table.running):
+            self.juggler.say_once(
+                "jobs on the host's loop stand still while the prompt waits; they move while a "
+                "cell awaits, or with %config LoopJuggler.embed_in_running_loop = 'run'"
+                if reentry.can_reenter(loop)
+                else "jobs on the host's loop stand still until the shell is left, because "
+                f"{kind_of(loop)} cannot be re-entered"
+            )
 
     def tell(self) -> None:
         """Say what has ended since the last time."""
         with self._lock:
             jobs, self._to_tell = self._to_tell, []
             self._is_due = False
-        stream: Any = sys.stdout
-        if jobs and stream is not None:
-            with routing.to(None):
-                stream.write("".join(f"{line}\n" for line in notices(jobs)))
+        if jobs:
+            open_line.write("stdout", "".join(f"{line}\n" for line in notices(jobs)))
 
     # -- leaving -----------------------------------------------------------------------------
 

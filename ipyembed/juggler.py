@@ -129,14 +129,18 @@ class LoopJuggler(Policies):
         running = running_loop()
         if running is None:
             if reenter:
-                self._say_once("the host's loop cannot be re-entered, so it stands still meanwhile")
+                self.say_once("the host's loop cannot be re-entered, so it stands still meanwhile")
             return self.own_loop if self.asyncio_at_prompt == "run" else None
         if self.embed_in_running_loop != "run" and not reenter:
             return None
         if not reentry.can_reenter(running):
-            self._say_once(f"{kind_of(running)} cannot be re-entered, so it stands still meanwhile")
+            self.say_once(f"{kind_of(running)} cannot be re-entered, so it stands still meanwhile")
             return None
         return running
+
+    def turns_at_prompt(self, running: asyncio.AbstractEventLoop) -> bool:
+        """Whether a blocking shell turns the loop that is running here while the prompt waits."""
+        return self.embed_in_running_loop == "run" and reentry.can_reenter(running)
 
     def _wait_still(self, answer: Future[Any]) -> None:
         """Turn no asyncio loop; make the calls that others ask for, and turn the toolkit's loop."""
@@ -258,7 +262,7 @@ class LoopJuggler(Policies):
     def _policy_of_await(self, running: asyncio.AbstractEventLoop) -> str:
         policy: str = self.await_in_running_loop
         if policy == "reenter" and not reentry.can_reenter(running):
-            self._say_once(
+            self.say_once(
                 f"{kind_of(running)} cannot be re-entered, so `await` runs on a loop in a helper "
                 "thread; objects that belong to the host's loop cannot be awaited there"
             )
@@ -367,7 +371,8 @@ class LoopJuggler(Policies):
                 file=sys.stderr,
             )
 
-    def _say_once(self, what: str) -> None:
+    def say_once(self, what: str) -> None:
+        """Tell the user, unless this has been said before."""
         if what not in self._said:
             self._said.add(what)
             print(f"ipyembed: {what}", file=sys.stderr)

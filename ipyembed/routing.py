@@ -36,6 +36,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from ipyembed.open_line import open_line
 from ipyembed.sinks import (
     Relay,
     Sink,
@@ -79,7 +80,12 @@ class RoutedStream:
         """As the stream's own."""
         sink = current_sink() if self.holders else None
         if sink is None:
-            return self.original.write(text)  # type: ignore[no-any-return]
+            if not (self.holders and open_line.is_watched):
+                return self.original.write(text)  # type: ignore[no-any-return]
+            with open_line.lock:
+                count: int = self.original.write(text)
+                open_line.written(text)
+            return count
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         sink.write(self.name_in_sys, text)
@@ -166,6 +172,7 @@ class _Routing:
     def forget(self) -> None:
         """In a forked child: the lock could be held for ever."""
         self._lock = threading.RLock()
+        open_line.forget()
 
 
 # -- logging -----------------------------------------------------------------------------------

@@ -40,14 +40,14 @@ class SigintElsewhere:
         self.wake_threadsafe: Callable[[], object] | None = None
         self.unnoticed_threadsafe: Callable[[], object] | None = None
         self.is_taken = False
-        self._reader: _Reader | None = None
+        self._reader: SignalReader | None = None
 
     def take(self) -> None:
         """Take it, unless that has been done."""
         if self.is_taken or c_handlers() is None:
             return
         if self._reader is None:
-            self._reader = _Reader(self._arrived_threadsafe)
+            self._reader = SignalReader(self._arrived_threadsafe)
         sigint_in_c.write_to(self._reader.file)
         self.is_taken = True
 
@@ -78,15 +78,16 @@ class SigintElsewhere:
             raise_in_thread(self._ident, kind)
 
 
-class _Reader:
-    """The thread that hears of the signal."""
+class SignalReader:
+    """The thread that hears of a signal: of what `faulthandler` has written to `file`."""
 
-    def __init__(self, arrived: Callable[[], object]) -> None:
+    def __init__(self, arrived: Callable[[], object], name: str = "ipyembed-signals") -> None:
+        """`arrived` is called on that thread."""
         self._arrived = arrived
         self._ours, theirs = os.pipe()
         os.set_blocking(theirs, False)
         self.file = os.fdopen(theirs, "wb", buffering=0)
-        self._thread = threading.Thread(target=self._run, name="ipyembed-signals", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -1,7 +1,9 @@
 """What a suspended coroutine has open that acts upon the task which awaits it.
 
 A timeout and a task group remember the task in which they were opened, and cancel it when their
-time has come. So a coroutine that is in one cannot be given another task (`detach`).
+time has come. So a coroutine that is in one may be given another task (`detach_task`) only if they
+can be, too: those of asyncio's own can. Others keep more than we know of: anyio's scopes in a table
+of their own, aiohttp's timers in a list.
 """
 
 from __future__ import annotations
@@ -16,26 +18,52 @@ _EXITS = ("__aexit__", "__exit__")
 _CHAIN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
-def bound_to(task: asyncio.Task[Any], coroutine: Any) -> object | None:
+# Where they keep the task (CPython 3.11 to 3.13, private). What lacks it is somebody else's to us.
+_KEPT_IN = {asyncio.Timeout: "_task", asyncio.TaskGroup: "_parent_task"}
+
+
+def why_bound(manager: object, task: asyncio.Task[Any]) -> str:
+    """Why it cannot be bound to another task than `task`; nothing if it can be."""
+    name = type(manager).__name__
+    kept_in = _KEPT_IN.get(type(manager))
+    if kept_in is None or getattr(manager, kept_in, None) is not task:
+        return f"it has a {name} open, which is bound to the task that awaits it"
+    # These have asked the task to cancel and will take that back from it at their end.
+    if isinstance(manager, asyncio.Timeout):
+        is_ending = manager.expired() or not hasattr(manager, "_cancelling")
+    else:
+        is_ending = bool(getattr(manager, "_parent_cancel_requested", True))
+    return f"it has a {name} open, which is about to end it" if is_ending else ""
+
+
+def rebind(manager: object, task: asyncio.Task[Any]) -> None:
+    """Bind it to `task`, which is new and nobody has cancelled yet. See `why_bound` first."""
+    bound: Any = manager
+    setattr(bound, _KEPT_IN[type(bound)], task)
+    if isinstance(manager, asyncio.Timeout):
+        bound._cancelling = task.cancelling()  # how often that was asked for before it
+
+
+def bound_to(task: asyncio.Task[Any], coroutine: Any) -> Iterator[object]:
     """What a suspended coroutine has open that refers to `task`: a Timeout, a TaskGroup, ….
 
     A ``with`` statement keeps the bound method `__exit__` or `__aexit__` on the stack of its frame,
     where only the garbage collector's view of a coroutine shows it (CPython 3.11 to 3.13).
     """
-    seen: set[int] = set()
+    seen: dict[int, object] = {}  # kept alive, so that no other gets the same id
     manager: object
     to_do = [coroutine]
     while to_do:
         at = to_do.pop()
         if id(at) in seen:
             continue
-        seen.add(id(at))
+        seen[id(at)] = at
         for manager in _managers(at):
-            if _refers(manager, task):
-                return manager
+            if id(manager) not in seen and _refers(manager, task):
+                seen[id(manager)] = manager
+                yield manager
             to_do.extend(_inside(manager))
         to_do.extend(thing for thing in gc.get_referents(at) if _is_in_chain(thing))
-    return None
 
 
 def _managers(at: Any) -> Iterator[Any]:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import contextvars
 import gc
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ipyembed.detach import CannotDetach, Detachable, Detached, InCallersTask, InOwnTask
+from ipyembed.detach import Detachable, Detached, InOwnTask, Stays
+from ipyembed.detach_task import InCallersTask
 
 KINDS = [InCallersTask, InOwnTask]
 LOOPS = ["asyncio", "uvloop"]
@@ -28,7 +29,7 @@ def run(main: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
     async def checked() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, what: problems.append(what))
         await main
-        gc.collect()
+        gc.collect(1)  # what is new; all of it would take long
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -66,7 +67,7 @@ def test_left_and_goes_on(kind: type[Detachable[Any]], loop: str) -> None:
         detached = await left(detachable)
         assert steps == ["a"]
         assert detached.task is not asyncio.current_task()
-        detachable.detach()  # once more does nothing
+        detachable.detach(pytest.fail)  # once more does nothing
         future.set_result("b")
         assert await detached.task == "end"
         assert steps == ["a", "b"]
@@ -134,7 +135,7 @@ def test_left_after_it_has_swallowed_a_cancellation(kind: type[Detachable[Any]])
         detachable = kind(stubborn())
         task = asyncio.create_task(left(detachable))
         soon(task.cancel)
-        soon(detachable.detach, 0.02)
+        soon(lambda: detachable.detach(pytest.fail), 0.02)
         detached = await task
         assert await detached.task == "cleaned up"
 
@@ -155,7 +156,7 @@ def test_the_rest_can_be_cancelled(kind: type[Detachable[Any]]) -> None:
 
         for wait in (False, True):  # before its first step, and after
             detachable = kind(cell())
-            soon(detachable.detach)
+            soon(partial(detachable.detach, pytest.fail))
             detached = await left(detachable)
             if wait:
                 await asyncio.sleep(0)
@@ -179,7 +180,7 @@ def test_context_variables_go_along_but_not_back() -> None:
             return before
 
         detachable = InCallersTask(cell())
-        soon(detachable.detach)
+        soon(lambda: detachable.detach(pytest.fail))
         detached = await left(detachable)
         assert variable.get() == "of the cell"
         detached.context.run(variable.set, "set from outside")
@@ -196,7 +197,7 @@ def test_asked_while_it_runs_or_is_about_to() -> None:
         detachable: InCallersTask[str]
 
         async def asks_itself() -> str:
-            detachable.detach()  # as when the loop is run again from inside of it
+            detachable.detach(pytest.fail)  # as when the loop is run again from inside of it
             await asyncio.sleep(0.01)
             return "end"
 
@@ -210,13 +211,13 @@ def test_asked_while_it_runs_or_is_about_to() -> None:
 
         over = False
         detachable = InCallersTask(busy())
-        soon(detachable.detach)
+        soon(lambda: detachable.detach(pytest.fail))
         detached = await left(detachable)
         over = True
         assert await detached.task == "end"
 
         async def asks_and_ends() -> str:
-            detachable.detach()
+            detachable.detach(pytest.fail)
             return "no more waits"
 
         detachable = InCallersTask(asks_and_ends())
@@ -241,9 +242,9 @@ def test_the_future_is_done_in_the_same_moment() -> None:
                 detachable: InCallersTask[str] = detachable,
             ) -> None:
                 if first == "detach":
-                    detachable.detach()
+                    detachable.detach(pytest.fail)
                 future.set_result("x")
-                detachable.detach()
+                detachable.detach(pytest.fail)
 
             soon(both)
             try:
@@ -305,7 +306,7 @@ async def waiting_for() -> None:
     await asyncio.wait_for(asyncio.sleep(10), 60)
 
 
-REFUSED = [
+OPEN = [
     with_timeout,
     with_group,
     leaving_a_group,
@@ -313,28 +314,200 @@ REFUSED = [
     by_contextlib,
     by_a_stack,
     in_a_generator,
-    pytest.param(
-        waiting_for,
-        marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="its own task there"),
-    ),
+    waiting_for,
 ]
 
 
-@pytest.mark.parametrize("cell", REFUSED)
-def test_what_is_bound_to_the_task_is_not_left(
-    cell: Callable[[], Coroutine[Any, Any, None]],
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("cell", OPEN)
+def test_left_with_a_timeout_or_a_group_open(
+    cell: Callable[[], Coroutine[Any, Any, None]], loop: str
+) -> None:
+    async def main() -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        detachable = InCallersTask(cell())
+        soon(lambda: detachable.detach_threadsafe(pytest.fail))
+        detached = await left(detachable)
+        detached.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await detached.task
+        assert not me.cancelling()
+
+    run(main(), loop)
+
+
+async def overdue() -> str:
+    try:
+        async with asyncio.timeout(0.05), asyncio.timeout(60):
+            await asyncio.sleep(10)
+    except TimeoutError:
+        return "was overdue"
+    return "ended"
+
+
+async def overdue_but_not_the_outer_one() -> str:
+    async with asyncio.timeout(60), asyncio.TaskGroup():
+        return await overdue()
+
+
+async def in_time() -> str:
+    async with asyncio.timeout(60) as timeout, asyncio.TaskGroup() as group:
+        task = group.create_task(asyncio.sleep(0.02, "of a child"))
+        await asyncio.sleep(0.04)
+        timeout.reschedule(asyncio.get_running_loop().time() + 60)
+    return task.result()
+
+
+async def child_fails() -> str:
+    async def fails() -> None:
+        await asyncio.sleep(0.04)
+        raise LookupError
+
+    try:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            await asyncio.sleep(10)
+    except ExceptionGroup:
+        await asyncio.sleep(0)  # no cancellation is left over
+        task = asyncio.current_task()
+        assert task is not None
+        return f"child failed, {task.cancelling()} cancellations"
+    return "ended"
+
+
+@pytest.mark.parametrize(
+    ("cell", "result"),
+    [
+        (overdue, "was overdue"),
+        (overdue_but_not_the_outer_one, "was overdue"),
+        (in_time, "of a child"),
+        (child_fails, "child failed, 0 cancellations"),
+    ],
+)
+def test_what_is_open_acts_upon_the_new_task(
+    cell: Callable[[], Coroutine[Any, Any, str]], result: str
+) -> None:
+    async def main() -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        async with asyncio.timeout(60):  # the host's own, which stays its own
+            detachable = InCallersTask(cell())
+            soon(lambda: detachable.detach(pytest.fail))
+            detached = await left(detachable)
+            assert await detached.task == result
+            assert not me.cancelling()
+
+    run(main())
+
+
+class Scope:
+    """Somebody else's: it knows its task, and nobody knows how."""
+
+    def __enter__(self) -> None:
+        self.of = [asyncio.current_task()]
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+async def with_a_scope() -> str:
+    with Scope():
+        await asyncio.sleep(0.1)
+    return "end"
+
+
+async def ending() -> str:
+    """The timeout is over, and the cell takes its time to end."""
+    try:
+        async with asyncio.timeout(0):
+            try:
+                await asyncio.sleep(10)
+            finally:
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        return "end"
+    return "not overdue"
+
+
+async def ending_a_group() -> str:
+    async def fails() -> None:
+        raise LookupError
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            try:
+                await asyncio.sleep(10)
+            finally:
+                await asyncio.sleep(0.1)
+    except ExceptionGroup:
+        return "end"
+    return "not failed"
+
+
+REFUSED = [
+    (with_a_scope, "it has a Scope open, which is bound to the task that awaits it"),
+    (ending, "it has a Timeout open, which is about to end it"),
+    (ending_a_group, "it has a TaskGroup open, which is about to end it"),
+]
+
+
+@pytest.mark.parametrize(("cell", "why"), REFUSED)
+def test_what_cannot_be_bound_to_another_task_is_not_left(
+    cell: Callable[[], Coroutine[Any, Any, str]], why: str
 ) -> None:
     async def main() -> None:
         refusals: list[str] = []
         detachable = InCallersTask(cell())
-        task = asyncio.create_task(detachable.wait())
-        soon(lambda: detachable.detach_threadsafe(refusals.append))
-        soon(task.cancel, 0.05)
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert len(refusals) == 1
-        assert "open, which is bound to the task that awaits it" in refusals[0]
-        detachable.detach()  # over: nothing to be refused
+        soon(lambda: detachable.detach_threadsafe(refusals.append), 0.02)
+        assert await detachable.wait() == "end"
+        assert refusals == [why]
+        detachable.detach(pytest.fail)  # over: nothing to be refused
+
+    run(main())
+
+
+def test_the_timeout_comes_after_leaving_was_asked_for() -> None:
+    """And before the task has left, in what does not let itself be cancelled at once."""
+
+    async def main() -> None:
+        refusals: list[str] = []
+
+        async def takes_its_time() -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(10)
+            await asyncio.sleep(0.05)
+
+        async def cell() -> str:
+            async with asyncio.timeout(60) as timeout:
+                soon(lambda: both(timeout))
+                await asyncio.create_task(takes_its_time())
+            return "end"
+
+        def both(timeout: asyncio.Timeout) -> None:
+            detachable.detach(refusals.append)
+            assert not refusals
+            timeout._on_timeout()  # type: ignore[attr-defined]  # in the same moment
+
+        detachable = InCallersTask(cell())
+        assert await detachable.wait() == "end"
+        assert refusals == ["it has a Timeout open, which is about to end it"]
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+    run(main())
+
+
+def test_one_that_always_stays() -> None:
+    async def main() -> None:
+        refusals: list[str] = []
+        loop = asyncio.get_running_loop()
+        stays = Stays(asyncio.sleep(0.05, "end"), "because", loop.call_soon_threadsafe)
+        soon(lambda: stays.detach_threadsafe(refusals.append))
+        assert await stays.wait() == "end"
+        assert refusals == ["because"]
 
     run(main())
 
@@ -354,7 +527,7 @@ def test_what_is_no_more_open_or_somebody_elses_is_no_hindrance() -> None:
 
         async with asyncio.timeout(60):  # the host's, around it all
             detachable = InCallersTask(cell())
-            soon(detachable.detach)
+            soon(lambda: detachable.detach(pytest.fail))
             detached = await left(detachable)
             assert await detached.task == "end"
 
@@ -387,7 +560,7 @@ def test_where_it_is_can_be_seen() -> None:
             await asyncio.sleep(10)
 
         detachable = InCallersTask(inner())
-        soon(detachable.detach)
+        soon(lambda: detachable.detach(pytest.fail))
         detached = await left(detachable)
         assert detached.task.get_stack()[0].f_code.co_name == "inner"
         for each in (task, detached.task):
@@ -404,8 +577,9 @@ def test_a_task_of_another_kind_cannot_be_left(monkeypatch: pytest.MonkeyPatch) 
         with monkeypatch.context() as patch:
             patch.setattr(asyncio, "current_task", object)
             await asyncio.sleep(0)
-        with pytest.raises(CannotDetach):
-            detachable.detach()
+        refusals: list[str] = []
+        detachable.detach(refusals.append)
+        assert refusals == ["this loop's tasks cannot leave what they await"]
         assert await task == "x"
 
     run(main())

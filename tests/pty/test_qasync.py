@@ -99,8 +99,9 @@ def test_a_session(spawn: Spawn, runner: str) -> None:
     assert terminal.run("t = asyncio.create_task(asyncio.sleep(0.01, 'made in a sync cell'))") == ""
     assert terminal.run("await t").endswith("'made in a sync cell'")
 
-    # context variables: QtAsyncio (PySide6 6.12) itself loses a task's context as it awaits
-    terminal.run("await asyncio.sleep(0); secret += 1; token = var.set('one')")
+    # context variables, although QtAsyncio (PySide6 6.12) loses a task's context as it awaits
+    cell = "await asyncio.sleep(0); var.set('one'); await asyncio.sleep(0.01); secret += 1"
+    assert terminal.run(f"{cell}; var.get()").endswith("'one'")
     if "qasync" in runner:
         assert terminal.run("await asyncio.sleep(0.01); var.get()").endswith("'one'")
 
@@ -132,6 +133,36 @@ def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn, runner: str, tickin
     terminal.line("exit")
     terminal.wait_for(r"^left with 41 unset 0 True$")
     terminal.wait_for(r"^handler kept True$")
+    terminal.wait_for(r"^wakeup fd kept True$")
+    assert terminal.wait_exit() == 0
+
+
+def test_ctrl_z_leaves_the_cell_in_the_background(spawn: Spawn, runner: str) -> None:
+    """Also with a timeout open, and where no Python runs that could notice the signal."""
+    terminal = spawn(HOST.replace("RUN", runner), rows=60)
+    terminal.run("timer.stop(); background.cancel()")
+    terminal.run(
+        "async def ticker():\n"
+        "    async with asyncio.timeout(60):\n"
+        "        for i in range(1000):\n"
+        "            print('tick', i)\n"
+        "            await asyncio.sleep(0.1 if i else 1)\n"
+        "            if i == 12: return asyncio.current_task() is me\n"
+    )
+    mark = terminal.mark()
+    terminal.line("result = await ticker(); result")
+    terminal.wait_for_new("^tick 0", mark)
+    terminal.ctrl("z")
+    terminal.wait_for(r"^\[1\] result = await ticker\(\); result$")
+    terminal.prompt(4)
+    terminal.wait_for(r"^\[1\] tick 2$")
+    assert terminal.run("asyncio.current_task() is me").endswith("True")
+    mark = terminal.mark()
+    terminal.line("%fg")
+    terminal.wait_for_new(r"^tick 12\r*$", mark)
+    terminal.wait_for(r"^Out\[5\]: False$")
+    terminal.line("exit")
+    terminal.wait_for(r"^left with 41 unset 0 True$")
     terminal.wait_for(r"^wakeup fd kept True$")
     assert terminal.wait_exit() == 0
 

@@ -163,15 +163,11 @@ class _Foreground:
     def _wait_for(self, what: Any, name: str | None = None) -> Any:
         if not what.done():
             job = what if isinstance(what, Job) else None
-            if job:
-                job.is_awaited += 1
-                job.come_to_foreground()
-            try:
-                self._turn_until_done(what)
-            finally:
+            with ExitStack() as stack:
                 if job:
-                    job.go_to_background()
-                    job.is_awaited -= 1
+                    stack.enter_context(job.awaited())
+                    stack.enter_context(job.in_foreground())
+                self._turn_until_done(what)
             if not what.done():
                 left = job or job_table.adopt(what, name)
                 self._say_where(left)

@@ -32,6 +32,7 @@ from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui import breaking_out
 from ipyembed.job import current_job
+from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import Nudge, nudge
 from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
@@ -270,7 +271,7 @@ class CellInterrupts:
             return
         awaited = self._awaited
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
-        executing = self._runs(_RUNS_CODE, frame) and current_job() is None
+        executing = self._runs(_RUNS_CODE, frame) and not runs_left_cell(frame)
         if executing and not (awaited is not None and awaited.is_critical()):
             if not self._is_to_break_out(frame):
                 self._interrupt()

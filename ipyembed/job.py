@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +52,9 @@ class Job:
     """The thread on which it runs, if it is a callable that has begun."""
     kill: Callable[[], object] | None = None
     """What ends it, if that is not its task's."""
-    foreground = 0
-    """How many wait for it in the foreground: what it prints is not marked."""
-    is_awaited = 0
-    """How many wait for it: its exception will be raised there."""
+    _foreground = 0
+    _awaited = 0
+    _is_untold = False
     _ended: float | None = None
     _output: JobOutput | None = None
     _waiters: list[Callable[[Job], object]] | None = None
@@ -179,12 +179,31 @@ class Job:
 
     async def _wait(self) -> Any:
         if not self._outcome.done():
-            self.is_awaited += 1
-            try:
+            with self.awaited():
                 await until_done(self)
-            finally:
-                self.is_awaited -= 1
         return self.result()
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """While somebody waits for it, who gets its result or exception: its end is not told."""
+        with self._table.lock:
+            self._awaited += 1
+        got = False
+        try:
+            yield
+            got = True
+        finally:
+            with self._table.lock:
+                self._awaited -= 1
+                is_untold = self._is_untold and not self._awaited and not got
+            if is_untold:  # it has ended as the wait was broken off
+                self._table.tell(self)
+
+    def is_to_be_told(self) -> bool:
+        """Whether nobody waits for it, who would learn of its end."""
+        with self._table.lock:
+            self._is_untold = bool(self._awaited)
+            return not self._is_untold
 
     # -- a sink of `routing` -----------------------------------------------------------------
 
@@ -199,7 +218,7 @@ class Job:
     @property
     def _is_marked(self) -> bool:
         marks: bool = getattr(self.outward, "marks", self._table.marks)
-        return marks and not self.foreground
+        return marks and not self._foreground
 
     def print_to(self, sink: routing.Sink | None) -> None:
         """From now on what it prints goes on there."""
@@ -207,15 +226,16 @@ class Job:
         if self._output is not None:
             self._output.outward = sink
 
-    def come_to_foreground(self) -> None:
-        """From now on what it prints is shown as it comes."""
-        self.foreground += 1
+    @contextmanager
+    def in_foreground(self) -> Iterator[None]:
+        """For this time, what it prints is shown as it comes."""
+        self._foreground += 1
         if self._output is not None:
             self._output.show_begun()
-
-    def go_to_background(self) -> None:
-        """The opposite."""
-        self.foreground -= 1
+        try:
+            yield
+        finally:
+            self._foreground -= 1
 
     # -- its end -----------------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
+from ipyembed.blocking import frames
 from ipyembed.detach import Detachable, Detached, Stays
 from ipyembed.job import Job, current_job
 from ipyembed.job_code import ended_by
@@ -205,6 +207,20 @@ class LeavableCells:
         if isinstance(sys.displayhook, _Displayed):
             sys.displayhook = sys.displayhook.hook
         self._hooks.clear()
+
+
+def runs_left_cell(frame: FrameType | None) -> bool:
+    """Whether the code of a cell that was left is being executed. From any thread.
+
+    Told by the stack: the context variables are those of this thread, and say nothing while what it
+    prints is on its way to the terminal.
+    """
+    return any(
+        at.f_code is _RUNS_LEAVABLE and at.f_locals["cell"].job is not None for at in frames(frame)
+    )
+
+
+_RUNS_LEAVABLE = LeavableCells._run.__code__
 
 
 class _Displayed:

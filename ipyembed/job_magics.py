@@ -125,13 +125,8 @@ class JobMagics(Magics):
 
     async def _foreground(self, job: Job) -> Any:
         __tracebackhide__ = True
-        job.is_awaited += 1
-        job.come_to_foreground()
-        try:
+        with job.awaited(), job.in_foreground():
             await self._until_done([job])
-        finally:
-            job.go_to_background()
-            job.is_awaited -= 1
         if job.done():
             return job.result()
         print(f"\n{job} goes on in the background")

@@ -83,9 +83,7 @@ class ShellJobs:
     # -- what is told ------------------------------------------------------------------------
 
     def ended(self, job: Job) -> None:
-        """A job has ended; on the thread where it has."""
-        if job.is_awaited:
-            return  # whoever waits gets its result or exception
+        """A job has ended that nobody waits for; on the thread where it has."""
         with self._lock:
             self._to_tell.append(job)
             if self._is_due:

@@ -253,13 +253,18 @@ class JobTable:
             self._running.pop(job.id, None)
             self._ended_jobs.append(job)
         self._one_less()
+        if job.is_to_be_told():
+            self.tell(job)
+
+    def tell(self, job: Job) -> None:
+        """Say that it has ended: at the prompt; or where there is none, if it has failed."""
         shell = self.shell
         tell = getattr(job.outward, "job_ended", None)
         if tell is not None:  # started by a client of an engine
             tell(job)
         elif shell is not None:
             shell.ended(job)
-        elif job.state == "failed" and not job.is_awaited:
+        elif job.state == "failed":
             error = job.exception()
             with routing.to(None):
                 print(f"ipyembed: job {job} failed", file=sys.stderr)

@@ -515,10 +515,10 @@ def test_one_that_always_stays() -> None:
 def test_what_is_no_more_open_or_somebody_elses_is_no_hindrance() -> None:
     async def main() -> None:
         async def cell() -> str:
+            mine = asyncio.current_task()
             async with asyncio.timeout(60) as closed:
                 await asyncio.sleep(0)
             task = asyncio.create_task(with_timeout())
-            mine = asyncio.current_task()
             await asyncio.sleep(0.05)
             task.cancel()
             assert mine is not asyncio.current_task()

@@ -178,6 +178,29 @@ def test_ctrl_z(spawn: Spawn, kind: str) -> None:
     assert "never retrieved" not in terminal.screen_text()
 
 
+def test_ctrl_c_as_a_job_that_was_a_cell_prints(spawn: Spawn) -> None:
+    """It ends the wait for the job, and not the job, wherever that is just then."""
+    terminal = opened(spawn, "awaited")
+    terminal.run("import signal; from ipyembed import routing")
+    terminal.run(
+        "def printing():\n"
+        "    with routing.to(None): signal.raise_signal(signal.SIGINT)\n"  # as in print()
+    )
+    terminal.run("go = asyncio.Event()")
+    mark = terminal.mark()
+    terminal.line("print('be' + 'gun'); await go.wait(); printing(); print('sur' + 'vived')")
+    terminal.wait_for_new("^begun", mark)
+    terminal.ctrl("z")
+    terminal.wait_for_new(r"^\[1\] print", mark)
+    terminal.run("later = asyncio.get_running_loop().call_later(0.5, go.set)")
+    mark = terminal.mark()
+    terminal.line("%fg")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.wait_for_new("survived", mark)
+    terminal.wait_for(r"^\[1\] done print")
+    leave(terminal)
+
+
 def test_a_loop_that_stands_still(spawn: Spawn) -> None:
     """In a blocking shell inside a loop, jobs on that wait, and the user is told; once."""
     terminal = spawn(HOST.replace("OPEN", "asyncio.run(main(ipyembed.embed))"), cols=120)

@@ -498,7 +498,7 @@ def test_under_trio(spawn: Spawn) -> None:
     terminal.wait_for(r"^\[1\] done .* → 7$")
     terminal.run("go = threading.Event(); job = run_in_background(go.wait)")
     terminal.interrupt("await trio.sleep(60)")
-    terminal.run("threading.Timer(0.1, go.set).start()")
+    terminal.run("threading.Timer(1, go.set).start()")
     assert terminal.run("%fg").endswith("True")
     assert "opened by a trio task" in terminal.run("%bg fails()")
     leave(terminal)

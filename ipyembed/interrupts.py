@@ -31,7 +31,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui import breaking_out
-from ipyembed.job import current_job
 from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import Nudge, nudge
 from ipyembed.sigint import Sigint, put_back

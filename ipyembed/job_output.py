@@ -97,7 +97,7 @@ class JobOutput:
                 self._write_lines(key[0], self._marked(line))
 
     def _write_lines(self, stream_name: str, text: str) -> None:
-        if self._outward is None:
+        if self.outward is None:
             open_line.write(stream_name, text)
         else:
             self._write(stream_name, text)

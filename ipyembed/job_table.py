@@ -255,12 +255,16 @@ class JobTable:
         self._one_less()
         if job.is_to_be_told():
             self.tell(job)
+        # Started by a client of an engine: see `engine.redirect`.
+        let_go = getattr(job.outward, "let_go", None)
+        if let_go is not None:
+            let_go(job)
 
     def tell(self, job: Job) -> None:
         """Say that it has ended: at the prompt; or where there is none, if it has failed."""
         shell = self.shell
-        tell = getattr(job.outward, "job_ended", None)
-        if tell is not None:  # started by a client of an engine
+        tell = getattr(job.outward, "tell_of", None)
+        if tell is not None:  # to the client that has started it
             tell(job)
         elif shell is not None:
             shell.ended(job)

@@ -21,13 +21,10 @@ async def execute(
     following: Following,
 ) -> dict[str, Any]:
     """Run the cell that `output.request` asks for; returns the content of the reply."""
-    try:
-        with redirect.to(output), following.magic(shell):
-            arguments = _announce(shell, output)
-            result = await cells.run_awaited(host=current_host(), **arguments)
-            return _reply(shell, output, result)
-    finally:
-        del output  # `sys.last_traceback` keeps this frame, and streams would be routed as long
+    with redirect.to(output), following.magic(shell):
+        arguments = _announce(shell, output)
+        result = await cells.run_awaited(host=current_host(), **arguments)
+        return _reply(shell, output, result)
 
 
 def execute_blocking(
@@ -38,11 +35,8 @@ def execute_blocking(
     following: Following,
 ) -> dict[str, Any]:
     """The same where no loop turns that could await the cell."""
-    try:
-        with redirect.to(output), following.magic(shell):
-            return _reply(shell, output, run(**_announce(shell, output)))
-    finally:
-        del output  # as above
+    with redirect.to(output), following.magic(shell):
+        return _reply(shell, output, run(**_announce(shell, output)))
 
 
 def _announce(shell: InteractiveShell, output: ClientOutput) -> dict[str, Any]:

@@ -51,7 +51,10 @@ current_request: ContextVar[ClientOutput | None] = ContextVar("ipyembed_client",
 
 
 class ClientOutput:
-    """What one cell of a client's writes, also after its end: a `routing.Sink`."""
+    """What one cell of a client's writes, also after its end: a `routing.Sink`.
+
+    The cell's own code, and what it starts, writes by way of a `RoutedOutput`.
+    """
 
     marks = True
     """Lines that jobs print are marked with the job's number."""
@@ -68,19 +71,46 @@ class ClientOutput:
         if text:
             self.network.outgoing.put_text(stream_name, text, self.request.header)
 
-    def job_ended(self, job: Job) -> None:
+    def tell_of(self, job: Job) -> None:
         """A job that the cell has started has ended: say so, as a prompt does. Any thread."""
-        if not job.is_awaited:
-            line = f"{notice(job)}\n"
-            self.network.outgoing.put_text("stdout", line, self.request.header, waits=False)
-        # The job is remembered. This, with which the streams are routed, need not be.
-        job.print_to(ClientOutput(self.network, self.request, self.ask))
+        line = f"{notice(job)}\n"
+        self.network.outgoing.put_text("stdout", line, self.request.header, waits=False)
 
     def publish(self, kind: str, content: dict[str, Any]) -> None:
         """Send a message that all clients hear, as an answer to the cell's request."""
         cleaned = jsonable(content)
         message = Message("iopub", kind, cleaned, self.request.header)
         self.network.outgoing.put(message, size=200 + _size(cleaned), is_urgent=False)
+
+
+class RoutedOutput:
+    """The sink of a cell and of what it starts: as long as anybody has it, streams are routed.
+
+    They have it in their contexts, as a sink and in no other way. When the last has gone, so has
+    this, on whatever thread; the network thread then stops routing. It does so for all when it
+    ends, for there is nobody left to write to, and a context may be kept for ever.
+    """
+
+    marks = True
+
+    def __init__(self, output: ClientOutput) -> None:
+        self._output = output
+        routed = ExitStack()
+        routed.enter_context(routing.routed())
+        output.network.hold(routed)
+        weakref.finalize(self, output.network.let_go_threadsafe, routed).atexit = False
+
+    def write(self, stream_name: str, text: str) -> None:
+        """See `routing.Sink`."""
+        self._output.write(stream_name, text)
+
+    def tell_of(self, job: Job) -> None:
+        """See `ClientOutput`."""
+        self._output.tell_of(job)
+
+    def let_go(self, job: Job) -> None:
+        """The job has ended, and is remembered. This need not be."""
+        job.print_to(self._output)
 
 
 class _Publisher(DisplayPublisher):
@@ -128,10 +158,9 @@ class Redirect:
         self._running = output
         token = current_request.set(output)
         try:
-            _route_while_used(output)
             with (
                 singleton(self._shell),
-                routing.to(output),
+                routing.to(RoutedOutput(output)),
                 _input_asked_at_clients(),
             ):
                 yield
@@ -213,19 +242,6 @@ class Redirect:
         pager = CommandChainDispatcher()
         pager.add(lambda data, start=0, *args, **kwargs: page(data, start), 0)
         _set(shell.hooks, "show_in_pager", pager, stack)
-
-
-def _route_while_used(output: ClientOutput) -> None:
-    """Route the streams as long as anybody may write to `output`: the cell, or what it started.
-
-    Those hold it in their contexts. When the last has gone, so has it, on whatever thread; the
-    network thread then stops routing. It does so for all when it ends, for there is nobody left
-    to write to, and a context may be kept for ever.
-    """
-    routed = ExitStack()
-    routed.enter_context(routing.routed())
-    output.network.hold(routed)
-    weakref.finalize(output, output.network.let_go_threadsafe, routed).atexit = False
 
 
 def _text(value: Any) -> str:

@@ -97,9 +97,7 @@ class OwnShell:
         """Run a client's cell. `began` is told what interrupts it."""
         shell = self.shell()
         began(self.interrupts)
-        executing = execute(self._cells, shell, self._redirect, output, following)
-        del output  # see there
-        return await executing
+        return await execute(self._cells, shell, self._redirect, output, following)
 
     def dispose(self) -> None:
         """Nothing is left of the shell. Eval thread, or when that has ended."""
@@ -184,17 +182,12 @@ class TerminalShell:
             redirect.put_on(stack)
             if not self._is_standing_still():
                 cells = _cells(shell, interrupts, stack)
-                executing = execute(cells, shell, redirect, output, following)
-                del output  # see there
-                reply = await executing
+                reply = await execute(cells, shell, redirect, output, following)
             else:
                 kept, attachment.juggler.interrupts = attachment.juggler.interrupts, interrupts
                 stack.callback(setattr, attachment.juggler, "interrupts", kept)
                 run = attachment.cells.run_for_client
-                try:
-                    reply = execute_blocking(run, shell, redirect, output, following)
-                finally:
-                    del output
+                reply = execute_blocking(run, shell, redirect, output, following)
         self._running = None
         self._show_new_number()
         return reply

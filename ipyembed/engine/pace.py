@@ -126,6 +126,8 @@ class EnginePace(Configurable):
             try:
                 value = yield waits_for
             except BaseException as error:
+                tb = error.__traceback__
+                error.__traceback__ = tb and tb.tb_next  # this function is nobody's business
                 step = _thrower(coroutine, error)
             else:
                 step = _sender(coroutine, value)

@@ -32,6 +32,7 @@ class Questions:
     def ask(self, output: ClientOutput, prompt: str, password: bool) -> str:
         """Ask, and wait for the answer. Raises EOFError, KeyboardInterrupt, or IPython's
         StdinNotImplementedError where the client does not take questions."""
+        __tracebackhide__ = True
         request = output.request
         if not request.content.get("allow_stdin", True):
             raise StdinNotImplementedError("this front end does not answer input()")
@@ -52,6 +53,8 @@ class Questions:
                 )
             )
             return answer.result()
+        except (EOFError, KeyboardInterrupt) as error:
+            raise type(error)(*error.args) from None  # without the way to here
         finally:
             with self._lock:
                 if entry in self._open:

@@ -256,10 +256,12 @@ def _input_asked_at_clients() -> Iterator[None]:
     host_input, host_getpass = builtins.input, getpass.getpass
 
     def ask(prompt: object = "", /) -> str:
+        __tracebackhide__ = True
         output = current_request.get()
         return host_input(prompt) if output is None else output.ask(output, str(prompt), False)
 
     def ask_password(prompt: str = "Password: ", *args: Any, **kwargs: Any) -> str:
+        __tracebackhide__ = True
         output = current_request.get()
         if output is None:
             return host_getpass(prompt, *args, **kwargs)

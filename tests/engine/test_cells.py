@@ -160,7 +160,11 @@ def test_interrupts(engines: Engines, kind: str) -> None:
         client.heard(request, "it runs")
         assert other.interrupt()["ename"] == "NotYours"
         assert client.interrupt()["status"] == "ok"
-        assert client.finish(request).reply["ename"] == "KeyboardInterrupt", code
+        result = client.finish(request)
+        assert result.reply["ename"] == "KeyboardInterrupt", code
+        shown = strip("\n".join(result.of("error")[0]["traceback"]))
+        assert "ipyembed" not in shown
+        assert "_base.py" not in shown
     assert client.run("1 + 1").value == "2"
     assert client.interrupt()["status"] == "ok"  # nothing runs: no harm
     assert client.run("1 + 1").value == "2"

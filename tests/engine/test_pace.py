@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from ipyembed.engine import pace
 from ipyembed.engine.pace import LONGEST, EnginePace
 from tests.engine.host import Engines
 from tests.engine.test_cells import HEAD, HOSTS
@@ -94,6 +95,20 @@ def test_what_a_cell_computes_between_its_waits_is_its_own() -> None:
     thread.host(0.0005, 1.0)
     assert thread.pace._free_at < thread.now
     assert not thread.pace.host_is_busy
+
+
+@pytest.mark.parametrize("file", ["/proc/thread-self/schedstat", "/no/such/file"])
+def test_time_that_a_thread_wants(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system does not say how long it has waited, that which it has computed."""
+    monkeypatch.setattr(pace, "_SCHEDULED", file)
+    begun, computed = pace.wanted_time(), time.thread_time()
+    while time.thread_time() < computed + 0.02:
+        pass
+    assert pace.wanted_time() - begun >= 0.02
+    begun = pace.wanted_time()
+    time.sleep(0.05)
+    if file == "/no/such/file":
+        assert pace.wanted_time() - begun < 0.04
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5])

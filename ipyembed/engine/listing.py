@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -24,15 +25,49 @@ PATIENCE = 5.0
 """Seconds that an engine gets to say what it is doing."""
 
 
-class EnginesApp(Application):
+ATTACH_HELP = """\
+A prompt in a running program that has called ipyembed.serve(). Cells run there;
+the program goes on when the prompt is left.
+
+  ipyembed attach                  to the only engine that is open
+  ipyembed attach PID | NAME       to one of those that `ipyembed engines` lists
+  ipyembed attach FILE             by a connection file
+  ipyembed attach --ssh=USER@HOST [PID | NAME]
+                                   to one on another machine
+
+  --ssh-ipyembed=PATH              where the ipyembed command is there
+  --ssh-command='ssh -p 2222'      OpenSSH's client, and options for it
+  --LoopJuggler.POLICY=VALUE       policies of the prompt, as of `ipyembed`
+  --help-all                       all options
+"""
+ENGINES_HELP = """\
+List the engines of this user that are open: pid, name, age, what keeps them
+busy, command. What dead ones have left is removed.
+
+  ipyembed engines
+  ipyembed engines --json          a line of JSON, for programs: pid, name, command,
+                                   started, connection_file
+  --help-all                       all options
+"""
+
+
+class _ShortHelp(Application):
+    """What ``--help`` prints is the description alone."""
+
+    def emit_help(self, classes: bool = False) -> Generator[str, None, None]:
+        """What ``--help`` prints, by lines; with `classes`, what ``--help-all`` does."""
+        if classes:
+            yield from super().emit_help(classes)
+        else:
+            yield str(self.description)
+
+
+class EnginesApp(_ShortHelp):
     """``ipyembed engines``."""
 
     name = "ipyembed engines"
     version = __version__
-    description = """List the engines of this user that are open: pid, name, age, what keeps them
-    busy, command. What dead ones have left is removed.
-
-    ipyembed engines [--json]"""
+    description = ENGINES_HELP
     as_json = Bool(
         help="Print one line of JSON, for programs: pid, name, command, started, connection_file."
     ).tag(config=True)
@@ -106,18 +141,12 @@ class _Deaf:
     def gone(self, error: Exception) -> None: ...
 
 
-class AttachApp(Application):
+class AttachApp(_ShortHelp):
     """``ipyembed attach [PID | NAME | FILE]``."""
 
     name = "ipyembed attach"
     version = __version__
-    description = """A prompt in a running program that has called ipyembed.serve().
-
-    ipyembed attach [PID | NAME | FILE]    FILE: a connection file; nothing: the only engine
-    ipyembed attach --ssh=USER@HOST [PID | NAME]    on another machine
-
-    The program goes on when the prompt is left."""
-
+    description = ATTACH_HELP
     ssh = Unicode(
         help="The machine where the engine is: user@host, or a name from your ~/.ssh/config."
     ).tag(config=True)

@@ -99,3 +99,11 @@ def test_no_engine(spawn: Spawn, shared: Engines) -> None:
     terminal = spawn.module("ipyembed", "engines")
     terminal.wait_for("no engine is open; a program opens one by")
     assert terminal.wait_exit() == 0
+
+
+def test_help_is_short(spawn: Spawn) -> None:
+    for command, said in (("attach", "--ssh=USER@HOST"), ("engines", "--json")):
+        terminal = spawn.module("ipyembed", command, "--help")
+        assert terminal.wait_exit() == 0
+        assert said in terminal.screen_text()
+        assert "Equivalent to" not in terminal.screen_text()

@@ -44,6 +44,9 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``output_pty``         caught at the file descriptors
 ``output_descriptors`` these are led elsewhere, and home again
 ``output_pump``        from the pty to the terminal
+``output_source``      what is read from the pty
+``output_stand_in``    who reads it while the prompt thread cannot
+``output_beside``      what is printed while a child process has the terminal
 ``output_screen``      how text gets onto the screen above a prompt
 ``output_cursor``      where text has left the cursor
 ``output_switch``      from the pty back to the terminal

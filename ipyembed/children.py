@@ -8,6 +8,8 @@ Ctrl-C goes to every process in the terminal's foreground: to the child, which k
 it (a pager goes on, ``sleep`` ends), and to us. So while a child has the terminal our handler only
 takes note of it. When Python is told instead, as `subprocess.call` is, the child is left behind
 with the terminal.
+
+What others print meanwhile is `output_beside`'s.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import atexit
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ipyembed.job_suspend import suspend_key
 from ipyembed.lent import terminal_lent
 from ipyembed.modes import modes_restored
+from ipyembed.output import beside_child
 from ipyembed.prompt_thread import TEARDOWN
 
 if TYPE_CHECKING:
@@ -34,12 +36,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Start = Callable[[int | None, int | None], "subprocess.Popen[bytes]"]
+"""Starts a child, with these for its standard output and error; None: what it inherits."""
+
 
 class Child:
     """One child process that has the terminal, from its start to its end."""
 
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], feed: bytes = b"") -> None:
-        """`start()` starts it, on a thread of ours; `feed` is written to its standard input."""
+    def __init__(self, start: Start, feed: bytes = b"") -> None:
+        """`start` starts it, on a thread of ours; `feed` is written to its standard input."""
         self._start = start
         self._feed = feed
         # Guards the two below it: it may be ended before it has begun.
@@ -50,20 +55,17 @@ class Child:
         """Its exit status, negative for a signal, once the terminal is free again."""
 
     def _run(self) -> int:
-        with terminal_lent(), modes_restored(), self._ended_at_exit():
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(AttributeError, OSError, ValueError):
-                    stream.flush()
+        with terminal_lent(), beside_child() as (out, err), modes_restored(), self._ended_at_exit():
             with self._lock:
                 if self._is_unwanted:
                     return -signal.SIGTERM
-                process = self._process = self._start()
+                process = self._process = self._start(out, err)
             if process.stdin is not None:
                 with suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(self._feed)
             status = process.wait()
             if self._is_unwanted:
-                _switch_off_what_is_left_on()
+                _switch_off_what_is_left_on(1 if out is None else out)
             return status
 
     @contextmanager
@@ -89,7 +91,7 @@ class Child:
             self.status.result(TEARDOWN)
 
 
-def _switch_off_what_is_left_on() -> None:
+def _switch_off_what_is_left_on(fd: int) -> None:
     """What a child that was ended may have left of itself in the terminal; `less` 590 does.
 
     The other screen, keypad and cursor keys, reports of the mouse, of the focus and of what is
@@ -99,8 +101,8 @@ def _switch_off_what_is_left_on() -> None:
     modes = [1049, 1, 1000, 1002, 1003, 1004, 1006, 2004]
     off = "\x1b7" + "".join(f"\x1b[?{mode}l" for mode in modes) + "\x1b>\x1b[?25h\x1b[m"
     with suppress(OSError):
-        if os.isatty(1):
-            os.write(1, off.encode())
+        if os.isatty(fd):
+            os.write(fd, off.encode())
 
 
 def in_thread(function: Callable[[], T]) -> Future[T]:

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from prompt_toolkit.application import get_app_session, run_in_terminal
@@ -25,6 +25,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import CAUGHT_LESS
 from ipyembed.output_sys import SessionText, streams_caught
+from ipyembed.prompt_thread import prompt_thread
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -205,6 +206,26 @@ def flush_streams() -> None:
             stream.flush()
         except Exception:  # None, closed, or the user's own: he will hear of it when he prints
             pass
+
+
+@contextmanager
+def beside_child() -> Iterator[tuple[int | None, int | None]]:
+    """While a child process has the terminal: see `OutputPty.beside_child`. Any thread."""
+    flush_streams()
+    pty = output.pty
+    if pty is None:
+        yield None, None
+        return
+
+    def listen() -> None:
+        loop = prompt_thread.loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(pty.listen_in_prompt_thread)
+
+    with pty.beside_child(listen) as homes:
+        yield homes
+        flush_streams()
 
 
 def terminal_reopened() -> None:

@@ -55,6 +55,10 @@ class Descriptors:
         """Whether any leads elsewhere."""
         return bool(self._led)
 
+    def home_of(self, fd: int) -> int | None:
+        """A descriptor of the open file that one of those led away has at home."""
+        return next((led.saved for led in self._led if led.fd == fd), None)
+
     def lead_to(self, target: int) -> None:
         """Make those that are the terminal the same open file as `target`.
 

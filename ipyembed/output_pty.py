@@ -11,6 +11,7 @@ state                           descriptors 1 and 2
 no prompt                       the terminal
 a prompt is up                  the pty
 the prompt lends the terminal   the terminal
+a child of ours has it          the pty; the child's own are the terminal
 ==============================  =========================
 
 Invariant: when the descriptors are led home, what is in the pty is older than what is written from
@@ -27,7 +28,7 @@ import os
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -185,6 +186,42 @@ class OutputPty:
                     self._take_again(catch)
             self._pump.listen_in_prompt_thread()
 
+    @contextmanager
+    def beside_child(self, listen: Callable[[], object]) -> Iterator[tuple[int | None, int | None]]:
+        """While a child process has the terminal, which has been lent; on the borrower's thread.
+
+        Yields the descriptors that the child needs for its standard output and error; None: it may
+        inherit. `listen` has `listen_in_prompt_thread` called.
+        """
+        with self.terminal.lock:
+            is_ours = self._is_open and not self.fault and not self._descriptors.are_led
+            with suppress(OSError):  # then it is as without us
+                if is_ours:
+                    self._pump.forward()
+                    self._descriptors.lead_to(self._slave)
+                    self._pump.serve_child()
+            is_ours = is_ours and self._descriptors.are_led
+            homes = self._descriptors.home_of(1), self._descriptors.home_of(2)
+        if not is_ours:
+            yield None, None
+            return
+        listen()
+        try:
+            yield homes
+        finally:
+            with self.terminal.lock:
+                if self._is_open:  # or else all is closed
+                    if self._catches:
+                        self._serve_lent(self._catches[-1])
+                    else:
+                        self._pump.serve(None)
+                        self._lead_home()
+            listen()
+
+    def listen_in_prompt_thread(self) -> None:
+        """Read, or not, as it is needed now."""
+        self._pump.listen_in_prompt_thread()
+
     def _take_again(self, catch: Catch) -> None:
         if not self.fault:
             try:
@@ -248,6 +285,7 @@ class OutputPty:
         with self.terminal.lock:
             if self._catches:
                 self.give_back(self._catches[0])
+            self._pump.serve(None)  # a child may have the terminal
             self._lead_home()  # where that has failed before
             close_if(self._slave, self._slave_is)
             close_if(self._probe, self._slave_is)

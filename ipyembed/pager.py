@@ -46,9 +46,13 @@ class Page:
     def child(self) -> Child:
         """The pager that shows it."""
 
-        def start() -> subprocess.Popen[bytes]:
+        def start(out: int | None, _: int | None) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
-                self.command, shell=True, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+                self.command,
+                shell=True,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
             )
 
         return Child(start, self.text.encode("utf-8", "backslashreplace"))

@@ -79,7 +79,11 @@ class Commands:
                 f"!{words[0]} may not do what you expect; use the magic %{words[0]}", stacklevel=3
             )
         executable = os.environ.get("SHELL")
-        return Child(lambda: subprocess.Popen(cmd, shell=True, executable=executable))
+        return Child(
+            lambda out, err: subprocess.Popen(
+                cmd, shell=True, executable=executable, stdout=out, stderr=err
+            )
+        )
 
     def _ended(self, cmd: str, status: int, noted: Interrupts) -> None:
         if status > 128:  # as shells say it
@@ -121,7 +125,11 @@ class Commands:
         line = f"+{int(linenum)}" if linenum is not None else ""
         command = f"{editor} {line} {_quoted(filename)}"
         status, _ = self._waiting.wait(
-            lambda: Child(lambda: subprocess.Popen(command, shell=True)).status
+            lambda: (
+                Child(
+                    lambda out, err: subprocess.Popen(command, shell=True, stdout=out, stderr=err)
+                ).status
+            )
         )
         if status:
             raise TryNext

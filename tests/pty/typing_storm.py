@@ -108,7 +108,7 @@ class TypingStorm:
         self.random = random.Random(f"{host} {seed}")
         script = HOST.replace("RUN", HOSTS[host]).replace("SETTINGS", settings)
         self.folder = spawn.path
-        self.terminal: Terminal = spawn(script, str(seed), rows=150, cols=120)
+        self.terminal: Terminal = spawn(script, str(seed), rows=150, cols=500)
         self.modes = self.terminal.tty_modes()
         self.typed = ""
 

@@ -32,6 +32,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open
 ``breakpoints``        ``breakpoint()``, `set_trace()`: the ways into the debugger
 ``debugger``           IPython's debugger, with its prompt on the prompt thread
+``stopping``           Ctrl-Z at the prompt
 ``modes``              the terminal's modes, as they were found
 ``children``           child processes that have the terminal
 ``system``             ``!cmd``, ``x = !cmd``, ``%edit``

@@ -27,6 +27,7 @@ from ipyembed.highlighting import LexerOfText
 from ipyembed.output import above_prompt, drained, terminal_reopened
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.resize import resize_heard
+from ipyembed.stopping import stops_at_once
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -288,7 +289,7 @@ def _asking(
 
 
 async def _asking_raw(app: Application[str], ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    with raw_for_questions(app.input):
+    with raw_for_questions(app.input), stops_at_once(app):
         return await ask()
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from tests.pty import test_left_behind
 from tests.pty.conftest import Spawn
+from tests.pty.test_pager import AWAITED, exit_from, leave_pager
+from tests.pty.test_system import leave_child
+from tests.pty.watching_child import write_child
 
 pytest.importorskip("PySide6.QtWidgets", reason="PySide6-Essentials is not installed")
 
@@ -302,3 +305,33 @@ def test_a_shell_opened_by_a_slot(spawn: Spawn) -> None:
     terminal.line("exit")
     terminal.wait_for("^closed$")
     assert terminal.wait_exit() == 0
+
+
+def test_pager_commands_and_editor(spawn: Spawn, tmp_path: Path, runner: str) -> None:
+    """Qt turns on while a page is shown and a command runs; not where a command has to block."""
+    child = write_child(tmp_path)
+    impatient = write_child(tmp_path / "..", patience=0.5)
+    run = AWAITED.replace("RUN", runner).replace(
+        "import asyncio,", "from functools import partial\n    import asyncio,"
+    )
+    terminal = spawn(run, env={"PAGER": child, "EDITOR": impatient})
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    for n, cell in enumerate(("long?", "help(long)"), 1):
+        mark = terminal.mark()
+        terminal.line(cell)
+        leave_pager(terminal, mark)
+        terminal.prompt(n + 1)
+    mark = terminal.mark()
+    terminal.line(f"!{child}")
+    leave_child(terminal, mark)
+    terminal.prompt(4)
+    assert terminal.run(f"x = !SILENT=1 {child}\nx[0]").endswith("'the host goes on'")
+    terminal.prompt(5)
+    mark = terminal.mark()
+    terminal.line("%edit -x new.py")
+    leave_child(terminal, mark, goes_on=False)
+    terminal.wait_for("cannot be re-entered, so it stands still meanwhile")
+    terminal.prompt(6)
+    exit_from(terminal)
+    terminal.assert_terminal_restored(modes)

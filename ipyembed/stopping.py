@@ -1,7 +1,7 @@
 """Ctrl-Z at the prompt stops the process before the prompt takes the terminal again.
 
-prompt_toolkit gives the terminal back, sends SIGTSTP and takes the terminal again. But the signal is
-for the process, and another thread may be the one that receives it, a moment later. The terminal
+prompt_toolkit gives the terminal back, sends SIGTSTP and takes the terminal again. But the signal
+is for the process, and another thread may be the one that receives it, a moment later. The terminal
 was taken again by then; the shell that continues us gives us another mode than the one that we have
 set, and the keys are echoed and not read.
 """

@@ -331,7 +331,7 @@ def test_pager_commands_and_editor(spawn: Spawn, tmp_path: Path, runner: str) ->
     mark = terminal.mark()
     terminal.line("%edit -x new.py")
     leave_child(terminal, mark, goes_on=False)
-    terminal.wait_for("cannot be re-entered, so it stands still meanwhile")
+    terminal.wait_for("cannot be re-entered")
     terminal.prompt(6)
     exit_from(terminal)
     terminal.assert_terminal_restored(modes)

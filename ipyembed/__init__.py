@@ -63,6 +63,9 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``job``                `Job`
 ``job_table``          the jobs of the process, and how they are started
 ``foreground``         `run_in_foreground()`
+``foreground_awaited`` the same in a cell, on a loop that cannot be turned from inside
+``thread_loop``        the loop of a thread that has jobs and no shell
+``job_waits``          waiting for jobs in a cell
 ``job_output``         what a job prints: marked, and kept
 ``job_processes``      jobs in processes
 ``job_shell``          what a shell does about jobs: says when they end, and when it does

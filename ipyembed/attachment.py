@@ -31,7 +31,7 @@ from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 from ipyembed.breakpoints import breakpoints_served
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
-from ipyembed.foreground import loop_of_thread_if_made
+from ipyembed.foreground_awaited import METHOD, AwaitedForeground, ForegroundOfCells
 from ipyembed.handover import Handover
 from ipyembed.hosts import Host, current_host
 from ipyembed.input_calls import input_calls_served
@@ -48,6 +48,7 @@ from ipyembed.pager import Pager
 from ipyembed.prompt_thread import Question, prompt_thread
 from ipyembed.system import AWAITED, EDITOR_PRIORITY, AwaitedCommands, Commands
 from ipyembed.terminal import Terminal
+from ipyembed.thread_loop import loop_of_thread_if_made
 from ipyembed.watchdog import Watch
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class Attachment:
         self.cells = Cells(shell, self.juggler, self.host)
         self.jobs = ShellJobs(self)
         self.commands = Commands(self)
-        self.awaited_commands = AwaitedCommands()
+        self.awaited_calls: list[AwaitedCommands] = []
+        """What makes an ``await`` of some calls in the next cell, in an awaited shell."""
         self.pager = Pager(self)
         self._undo = ExitStack()
         self._undo.callback(self.juggler.close)
@@ -142,8 +144,16 @@ class Attachment:
         if self.host is not None and is_ipythons:
             self._replace(AWAITED["system"], commands.system_awaited)
             self._replace(AWAITED["getoutput"], commands.getoutput_awaited)
-            self.shell.ast_transformers.append(self.awaited_commands)
-            self._undo.callback(self.shell.ast_transformers.remove, self.awaited_commands)
+            self._add_awaited_calls(AwaitedCommands())
+        foreground = ForegroundOfCells(self)
+        if foreground.is_needed:
+            self._replace(METHOD, foreground.call)
+            self._add_awaited_calls(AwaitedForeground())
+
+    def _add_awaited_calls(self, calls: AwaitedCommands) -> None:
+        self.awaited_calls.append(calls)
+        self.shell.ast_transformers.append(calls)
+        self._undo.callback(self.shell.ast_transformers.remove, calls)
 
     def _add_hook(self, name: str, hook: Callable[..., object], priority: int) -> None:
         chain = self.shell.hooks[name]

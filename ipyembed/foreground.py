@@ -11,10 +11,9 @@ where the loop happens to be: it could be in a job.
 from __future__ import annotations
 
 import asyncio
-import atexit
+import contextvars
 import inspect
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
@@ -22,58 +21,16 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ipyembed import reentry
-from ipyembed.job import Job
+from ipyembed import reentry, routing
+from ipyembed.job import Job, name_of_coroutine
 from ipyembed.job_suspend import suspend_key
 from ipyembed.job_table import job_table
-from ipyembed.jobs import _coroutine, name_of_call
-from ipyembed.loop_thread import GRACE, close_loop
+from ipyembed.jobs import as_coroutine, name_of_call
 from ipyembed.loops import running_loop
+from ipyembed.thread_loop import loop_of_thread, loop_of_thread_if_made
 
 if TYPE_CHECKING:
     from ipyembed.juggler import LoopJuggler
-
-
-class _ThreadLoop:
-    """The loop of one thread, closed with it."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-
-    def __del__(self) -> None:
-        if not self.loop.is_running():
-            self.loop.close()
-
-
-_of_thread = threading.local()
-
-
-def loop_of_thread() -> asyncio.AbstractEventLoop:
-    """The loop that turns this thread's jobs where nobody else has one; made at first use."""
-    loop = loop_of_thread_if_made()
-    if loop is None:
-        _of_thread.holder = _ThreadLoop()
-        loop = _of_thread.holder.loop
-        if threading.current_thread() is threading.main_thread():
-            atexit.register(_close_at_exit, loop)
-    return loop
-
-
-def loop_of_thread_if_made() -> asyncio.AbstractEventLoop | None:
-    """The same, or None if it has not been needed."""
-    holder: _ThreadLoop | None = getattr(_of_thread, "holder", None)
-    return None if holder is None or holder.loop.is_closed() else holder.loop
-
-
-def _close_at_exit(loop: asyncio.AbstractEventLoop) -> None:
-    job_table.name_tasks(loop)
-    stubborn = close_loop(loop)
-    if stubborn:
-        print(
-            "ipyembed: cancelled at exit, but did not end within "
-            f"{GRACE:.0f} s: " + ", ".join(stubborn),
-            file=sys.stderr,
-        )
 
 
 def run_in_foreground(
@@ -101,10 +58,11 @@ def run_in_foreground(
         The loop that runs here cannot be run from inside, and `target` belongs to it; or policy
         forbids it.
     """
-    return _Foreground(timeout).run(target)
+    __tracebackhide__ = True
+    return Foreground(timeout).run(target)
 
 
-class _Foreground:
+class Foreground:
     """One call."""
 
     def __init__(self, timeout: float | None) -> None:
@@ -114,69 +72,91 @@ class _Foreground:
         self._timeout = timeout
         self._running = running_loop()
         self._is_interrupted = False
+        self._name: str | None = None
+        # What is started here prints as the cell does, until it has become a job.
+        self._relay = routing.Relay(routing.current_route())
+        self._context = contextvars.copy_context()
+        self._context.run(routing.set_sink, self._relay)
 
     def run(self, target: Any) -> Any:
+        """See `run_in_foreground`."""
+        __tracebackhide__ = True
+        what = self._started(target)
+        if not what.done():
+            with self._in_front(what):
+                self._turn_until_done(what)
+        return self._outcome(what)
+
+    def _started(self, target: Any) -> Any:
+        """What is to be waited for: a job or a future."""
         if isinstance(target, Job):
-            return self._wait_for(target)
+            return target
         if isinstance(target, asyncio.Future | Future):
-            known = job_table.job_of(target)
-            return self._wait_for(known or target)
+            return job_table.job_of(target) or target
         if inspect.iscoroutinefunction(target):
             target = target()
         if inspect.isawaitable(target):
-            return self._run_awaitable(target)
+            return self._start_awaitable(target)
         if not callable(target):
             raise TypeError(
                 "run_in_foreground() takes a job, an awaitable or a callable, not "
                 f"{type(target).__name__}"
             )
-        return self._run_callable(target)
+        return self._start_callable(target)
 
-    def _run_awaitable(self, target: Awaitable[Any]) -> Any:
-        coroutine = _coroutine(target)
+    def _start_awaitable(self, target: Awaitable[Any]) -> Any:
+        coroutine = as_coroutine(target)
+        self._name = name_of_coroutine(coroutine)
         try:
             loop = self._loop_to_turn()
         except RuntimeError:
             coroutine.close()
             raise
         if loop is not None:
-            return self._wait_for(loop.create_task(coroutine))
+            return loop.create_task(coroutine, context=self._context)
         assert self._juggler is not None
-        return self._wait_for(self._juggler.run_elsewhere(coroutine))
+        return self._juggler.run_elsewhere(coroutine, self._context)
 
-    def _run_callable(self, target: Callable[[], Any]) -> Any:
+    def _start_callable(self, target: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
 
         def call() -> None:
             future.set_running_or_notify_cancel()
             try:
-                future.set_result(target())
+                future.set_result(self._context.run(target))
             except BaseException as error:
                 future.set_exception(error)
 
-        name = name_of_call(target, ())
-        threading.Thread(target=call, name=f"ipyembed-foreground {name}", daemon=True).start()
-        return self._wait_for(future, name)
+        self._name = name_of_call(target, ())
+        name = f"ipyembed-foreground {self._name}"
+        threading.Thread(target=call, name=name, daemon=True).start()
+        return future
 
-    # -- waiting -----------------------------------------------------------------------------
+    @contextmanager
+    def _in_front(self, what: Any) -> Iterator[None]:
+        """While it is waited for. What has not ended by then is a job."""
+        with ExitStack() as stack:
+            if isinstance(what, Job):
+                stack.enter_context(what.awaited())
+                stack.enter_context(what.in_foreground())
+            try:
+                yield
+            finally:
+                if not (what.done() or isinstance(what, Job)):
+                    self._relay.target = job_table.adopt(what, self._name)
 
-    def _wait_for(self, what: Any, name: str | None = None) -> Any:
-        if not what.done():
-            job = what if isinstance(what, Job) else None
-            with ExitStack() as stack:
-                if job:
-                    stack.enter_context(job.awaited())
-                    stack.enter_context(job.in_foreground())
-                self._turn_until_done(what)
-            if not what.done():
-                left = job or job_table.adopt(what, name)
-                self._say_where(left)
-        return what.result()
-
-    def _say_where(self, job: Job) -> None:
+    def _outcome(self, what: Any) -> Any:
+        """Its result or exception; or raises why it has not ended."""
+        __tracebackhide__ = True
+        del self._context, self._relay  # a traceback keeps this, and it must keep no sink in use
+        if what.done():
+            return what.result()
         if self._is_interrupted:
             raise KeyboardInterrupt
+        job = what if isinstance(what, Job) else job_table.job_of(what)
         raise TimeoutError(f"job {job} has not ended in {self._timeout:g} s and goes on")
+
+    # -- waiting -----------------------------------------------------------------------------
 
     def _turn_until_done(self, what: Any) -> None:
         belongs_to = what.loop if isinstance(what, Job) else None
@@ -186,7 +166,7 @@ class _Foreground:
             if belongs_to is self._running:
                 raise RuntimeError(
                     f"{what!r} belongs to the loop that is running here, which cannot be turned "
-                    "from inside; await it"
+                    f"from inside; {self._instead()}"
                 )
             self._wait_blocking(what)
             return
@@ -227,16 +207,32 @@ class _Foreground:
                 stack.enter_context(_interrupted(loop, interrupt))
                 reentry.run_or_reenter(loop, ended)
 
+    def _instead(self) -> str:
+        shell = job_table.shell
+        if self._juggler is None or shell is None:
+            return "await it"
+        if shell.is_awaited:
+            return "await it, or call run_in_foreground() in the cell itself, not in a function"
+        return "open the shell by `await ipyembed.embed_async()` for that"
+
     def _wait_blocking(self, what: Any) -> None:
         done = threading.Event()
         if isinstance(what, asyncio.Future):
             what.get_loop().call_soon_threadsafe(what.add_done_callback, lambda _: done.set())
         else:
             what.add_done_callback(lambda _: done.set())
-        try:
-            done.wait(self._timeout)
-        except KeyboardInterrupt:
+
+        def leave() -> bool:
             self._is_interrupted = True
+            # On another thread: in a signal handler, this one may hold the lock that it takes.
+            threading.Thread(target=done.set).start()
+            return True
+
+        with suspend_key.awaiting(leave):
+            try:
+                done.wait(self._timeout)
+            except KeyboardInterrupt:
+                self._is_interrupted = True
 
     # -- which loop --------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class Job:
         """What was given to run, for people."""
         if self._name is None:
             coroutine = self.task.get_coro() if isinstance(self.task, asyncio.Task) else None
-            self._name = f"{getattr(coroutine, '__qualname__', None) or 'job'}()"
+            self._name = name_of_coroutine(coroutine)
         return self._name
 
     @property
@@ -199,10 +199,15 @@ class Job:
             if is_untold:  # it has ended as the wait was broken off
                 self._table.tell(self)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for it, who will learn of its end."""
+        return self._awaited > 0
+
     def is_to_be_told(self) -> bool:
-        """Whether nobody waits for it, who would learn of its end."""
+        """Whether its end is to be told: nobody waits for it. Called as it ends."""
         with self._table.lock:
-            self._is_untold = bool(self._awaited)
+            self._is_untold = self.is_awaited
             return not self._is_untold
 
     # -- a sink of `routing` -----------------------------------------------------------------
@@ -266,3 +271,8 @@ def current_job() -> Job | None:
     """The job that runs the code that calls this, if one does."""
     sink = routing.current_sink()
     return sink if isinstance(sink, Job) else None
+
+
+def name_of_coroutine(coroutine: object) -> str:
+    """What to call a job that runs it."""
+    return f"{getattr(coroutine, '__qualname__', None) or 'job'}()"

@@ -14,7 +14,6 @@ import re
 import shlex
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,8 @@ from ipyembed.job import Job
 from ipyembed.job_code import JobCode
 from ipyembed.job_list import show_jobs
 from ipyembed.job_table import job_table
+from ipyembed.job_waits import all_done, finish, until_ended
 from ipyembed.jobs import run_in_background
-from ipyembed.loops import until_done
 from ipyembed.tracebacks import is_ours
 
 if TYPE_CHECKING:
@@ -147,22 +146,14 @@ class JobMagics(Magics):
         jobs = [_job(word) for word in words] or job_table.running
         if awaited:
             return self._until_done(jobs)
-        run_in_foreground(_all_done(jobs))
+        run_in_foreground(all_done(jobs))
         return None
 
     async def _until_done(self, jobs: list[Job]) -> None:
         """Wait for all, or until Ctrl-Z."""
         __tracebackhide__ = True
-        done = _all_done(jobs)
-        host = self._attachment.host
-        interrupts = self._attachment.juggler.interrupts
-        with self._attachment.cells.leavable.waiting_in_foreground(partial(_finish, done)):
-            try:
-                await (host.wait_until_done(done) if host is not None else until_done(done))
-            except BaseException as error:
-                if interrupts.cancelled and not isinstance(error, GeneratorExit):
-                    raise KeyboardInterrupt from None  # without the way to here
-                raise
+        done = all_done(jobs)
+        await until_ended(self._attachment, done, partial(finish, done))
 
     # -- ending ------------------------------------------------------------------------------
 
@@ -281,31 +272,6 @@ def _last() -> Job:
     if not running:
         raise UsageError("no job is running")
     return running[-1]
-
-
-def _all_done(jobs: list[Job]) -> Future[None]:
-    """Done when all of them are."""
-    done: Future[None] = Future()
-    left = {job.id for job in jobs}
-
-    def one_less(job: Job) -> None:
-        left.discard(job.id)
-        if not left:
-            _finish(done)
-
-    if not left:
-        _finish(done)
-    for job in jobs:
-        job.add_done_callback(one_less)
-    return done
-
-
-def _finish(done: Future[None]) -> None:
-    # Twice does nothing: the jobs' end and Ctrl-Z come on any threads.
-    try:
-        done.set_result(None)
-    except Exception:  # InvalidStateError
-        pass
 
 
 def awaited_magics(attachment: Attachment) -> Callable[[list[str]], list[str]]:

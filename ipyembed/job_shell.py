@@ -48,6 +48,11 @@ class ShellJobs:
         return self._attachment.juggler
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether it was opened by `await embed_async()`."""
+        return self._attachment.host is not None
+
+    @property
     def marks(self) -> bool:
         """Whether output is marked, by policy."""
         return bool(self.juggler.job_marks == "on")
@@ -113,7 +118,7 @@ class ShellJobs:
     def _say_if_they_stand_still(self) -> None:
         """In a blocking shell inside a loop, where a job cannot move while the prompt waits."""
         loop = self.juggler.host_loop
-        if loop is None or self._attachment.host is not None:
+        if loop is None or self.is_awaited:
             return
         if self.juggler.turns_at_prompt(loop):
             return

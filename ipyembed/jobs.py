@@ -59,7 +59,7 @@ def run_in_background(
         return job_table.adopt(target, name)
     if inspect.isawaitable(target):
         _check_no(args, process)
-        return job_table.start_coroutine(_coroutine(target), loop_for_jobs(), name)
+        return job_table.start_coroutine(as_coroutine(target), loop_for_jobs(), name)
     if not callable(target):
         raise TypeError(
             "run_in_background() takes a coroutine, an awaitable or a callable, not "
@@ -80,7 +80,8 @@ def _check_no(args: tuple[Any, ...], process: bool) -> None:
         raise TypeError("run_in_background() runs a callable in a process, not an awaitable")
 
 
-def _coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+def as_coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    """Itself, or one that awaits it."""
     if asyncio.iscoroutine(awaitable):
         return awaitable
 
@@ -104,7 +105,7 @@ def loop_for_jobs() -> asyncio.AbstractEventLoop:
             "a trio task is running here, so no loop is there that could run a coroutine in the "
             "background; start it in a nursery"
         )
-    from ipyembed.foreground import loop_of_thread
+    from ipyembed.thread_loop import loop_of_thread
 
     return loop_of_thread()
 

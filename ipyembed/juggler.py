@@ -292,7 +292,7 @@ class LoopJuggler(Policies):
             return result.result()
 
     def _submit_to_helper(
-        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None = None
+        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
     ) -> tuple[Future[T], Callable[[], object]]:
         if self._helper is None:
             self._helper = LoopThread("ipyembed-await")
@@ -307,9 +307,11 @@ class LoopJuggler(Policies):
             raise RuntimeError(_FORBIDDEN)
         return policy == "reenter"
 
-    def run_elsewhere(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    def run_elsewhere(
+        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context
+    ) -> Future[T]:
         """Run it on the loop of the helper thread."""
-        return self._submit_to_helper(coroutine)[0]
+        return self._submit_to_helper(coroutine, context)[0]
 
     def turn_until_done(
         self,

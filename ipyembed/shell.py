@@ -244,7 +244,8 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
                 try:
                     code = await attachment.prompt_for_code_async(host)
                     if code:
-                        attachment.awaited_commands.is_armed = self.autoawait
+                        for calls in attachment.awaited_calls:
+                            calls.is_armed = self.autoawait
                         await attachment.cells.run_awaited(code, host)
                         await attachment.pager.show_what_is_left()
                 except EOFError:

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from ipyembed import Job, run_in_background, run_in_foreground
-from ipyembed.foreground import loop_of_thread
 from ipyembed.job_table import JobTable, job_table
 from ipyembed.jobs import name_of_call
+from ipyembed.thread_loop import loop_of_thread
 
 DEADLINE = 20.0
 

@@ -107,10 +107,7 @@ def test_a_session(spawn: Spawn, kind: str) -> None:
     assert re.match(r"\[7\] +forever\(\) +running +\S+s +\S+:\d+ forever", rows[1]), rows
     assert any(re.match(r"\[1\] +ticker\(\) +done +\S+s +→ 5 items", row) for row in rows), rows
     # in the foreground
-    if kind == "uvloop":
-        assert "belongs to the loop" in terminal.run("run_in_foreground(job)")
-    else:
-        assert "[0, 1]" in shown(terminal, "run_in_foreground(ticker(2))")
+    assert "[0, 1]" in shown(terminal, "run_in_foreground(ticker(2))")
     mark = terminal.mark()
     terminal.run("%bg ticker(20)")
     terminal.line("result = %fg")
@@ -125,6 +122,46 @@ def test_a_session(spawn: Spawn, kind: str) -> None:
     assert terminal.run("%wait") == ""
     leave(terminal)
     assert "never retrieved" not in terminal.screen_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_in_foreground(spawn: Spawn, kind: str) -> None:
+    """In cells without `await`, whatever the loop."""
+    terminal = opened(spawn, kind)
+    moves = kind != "not re-entered"  # else the host's loop stands still
+    terminal.run(
+        "n = [0]\nasync def counts():\n    while True:\n        n[0] += 1; await asyncio.sleep(0)\n"
+    )
+    terminal.run("job = run_in_background(counts(), name='counts')")
+    if moves:
+        for seconds, steps in (("0.2", "9 < n[0] - m"), ("0", "0 < n[0] - m < 9")):
+            cell = f"m = n[0]; run_in_foreground(asyncio.sleep({seconds})); {steps}"
+            assert terminal.run(cell).endswith("True")
+    assert terminal.run("[run_in_foreground(t) for t in (ticker(2),)]").endswith("[[0, 1]]")
+    assert terminal.run("x = run_in_foreground(lambda: 'called'); x").endswith("'called'")
+    assert "LookupError: of the job" in terminal.run("run_in_foreground(fails())")
+    out = terminal.run("run_in_foreground(asyncio.sleep(1, 'later'), timeout=0.05)")
+    assert "TimeoutError: job [2] sleep() has not ended in 0.05 s and goes on" in out
+    terminal.wait_for(r"^\[2\] done sleep\(\) → 'later'$")
+    # Ctrl-C and Ctrl-Z leave it in the background
+    for number, key in ((3, "c"), (4, "z")):
+        mark = terminal.mark()
+        terminal.line("run_in_foreground(forever())")
+        terminal.wait_for_new(r"^tock\r*\n(.*\n)*tock", mark)
+        terminal.ctrl(key)
+        terminal.wait_for_new("KeyboardInterrupt", mark)
+        terminal.wait_for_new(rf"\[{number}\] tock", mark)
+        terminal.run(f"%cancel {number}")
+        terminal.wait_for(rf"^\[{number}\] cancelled forever\(\)$")
+    if moves:
+        terminal.interrupt("run_in_foreground(job)")
+        assert terminal.run("job.state").endswith("'running'")
+        terminal.run("%cancel 1")
+        terminal.wait_for(r"^\[1\] cancelled counts$")
+    else:
+        assert "which cannot be turned" in terminal.run("run_in_foreground(job)")
+        terminal.run("job.cancel(); exit()")
+    leave(terminal)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -500,6 +537,11 @@ def test_under_trio(spawn: Spawn) -> None:
     terminal.interrupt("await trio.sleep(60)")
     terminal.run("threading.Timer(1, go.set).start()")
     assert terminal.run("%fg").endswith("True")
+    terminal.run("go.clear(); job = run_in_background(go.wait)")
+    terminal.interrupt("run_in_foreground(job)")
+    terminal.run("async def sets(): await trio.sleep(0.5); go.set()")
+    terminal.run("await trio.sleep(0); task = trio.lowlevel.spawn_system_task(sets)")
+    assert terminal.run("run_in_foreground(job, timeout=60)").endswith("True")  # trio turns
     assert "opened by a trio task" in terminal.run("%bg fails()")
     leave(terminal)
     assert "never awaited" not in terminal.screen_text()

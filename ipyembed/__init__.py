@@ -84,6 +84,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``engine``             attach from another process: `serve()`, ``ipyembed attach``
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
+``stacks``             whose code it has interrupted
 ``sigint``             taking SIGINT from the host, and giving it back
 ``sigint_elsewhere``   the same for a shell that is not on the main thread
 ``sigint_in_c``        SIGINT without any code of Python's hearing of it

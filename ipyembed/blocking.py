@@ -37,8 +37,13 @@ _LOOP: frozenset[CodeType] = frozenset(
 )
 
 
+_TOOLKITS = frozenset(("tkinter", "wx", "gi", "pyglet", "PySide6", "PySide2", "PyQt6", "PyQt5"))
+
+
 class Interrupted(BaseException):
     """What a task or callback ends with that Ctrl-C has ended, so that its loop goes on."""
+
+    undo: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,9 +84,11 @@ def find_activity(
 ) -> Activity | None:
     """The task or callback that `frame` belongs to; None if that is the loop's own code.
 
-    `roots` are frames that turn loops; those of our own package are such in any case.
+    `roots` are frames that turn loops; those of our own package are such in any case. A toolkit's
+    binding that has called the callback does not belong to it, and may catch what leaves it.
     """
     outermost: FrameType | None = None
+    of_toolkit: FrameType | None = None
     for at in frames(frame):
         code = at.f_code
         if code is _CALLS_BACK:
@@ -90,7 +97,11 @@ def find_activity(
             return _activity(outermost, name, loop)
         if code in _LOOP or at in roots or is_ours(code.co_filename):
             break
-        outermost = at
+        if at.f_globals.get("__name__", "").partition(".")[0] in _TOOLKITS:
+            of_toolkit = at
+        else:
+            outermost = at
+    outermost = outermost or of_toolkit
     if outermost is None or _is_waiting(outermost):
         return None
     return _activity(outermost, outermost.f_code.co_qualname, loop)
@@ -114,9 +125,50 @@ def _activity(
 
 def say(activity: Activity, place: str) -> str:
     """Print what is interrupted; what is printed."""
-    said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
+    said = _said(activity, place)
     print(said, file=sys.stderr)
     return said
+
+
+def _said(activity: Activity, place: str) -> str:
+    return f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
+
+
+class _InActivity(KeyboardInterrupt):
+    """What is raised in an activity. Code in that sees a `KeyboardInterrupt`, by its name, too."""
+
+    __module__ = "builtins"
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
+        self.undo: Callable[[], object] | None = None
+
+    def replacement(self, tb: TracebackType | None) -> Interrupted:
+        replacement = Interrupted(self.said).with_traceback(tb)
+        replacement.undo = self.undo
+        return replacement
+
+    def show(self, tb: TracebackType | None) -> None:
+        text = "".join(traceback.format_exception(KeyboardInterrupt, self, without_ours(tb)))
+        print(f"{self.said}\n{text}", end="", file=sys.stderr)
+
+
+_InActivity.__name__ = _InActivity.__qualname__ = "KeyboardInterrupt"
+
+
+def is_shown(error: BaseException, tb: TracebackType | None) -> bool:
+    """Whether it is an interrupt of an activity that has left a toolkit's callback inside of that.
+
+    Then it is shown here, and is nothing to end a loop for.
+    """
+    if not isinstance(error, _InActivity | Interrupted):
+        return False
+    if isinstance(error, _InActivity):
+        error.show(tb)
+    if error.undo is not None:
+        error.undo()
+    return True
 
 
 def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoReturn:
@@ -126,20 +178,19 @@ def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoRe
     `as_returned`: the activity is a coroutine, and its loop is to take it for one that has
     returned.
     """
-    said = f"ipyembed: KeyboardInterrupt in {activity.name}, in {place}"
-    error = KeyboardInterrupt()
-    undo = _let_nobody_else_say_it(activity, error)
+    said = _said(activity, place)
+    error = _InActivity(said)
+    undo = error.undo = _let_nobody_else_say_it(activity, error)
     outermost = activity.frame
     if outermost is None or sys.gettrace() is not None:
         raise Interrupted(say(activity, place))
-    _replace_at_exit(outermost, error, said, undo, as_returned)
+    _replace_at_exit(outermost, error, undo, as_returned)
     raise error
 
 
 def _replace_at_exit(
     outermost: FrameType,
-    error: KeyboardInterrupt,
-    said: str,
+    error: _InActivity,
     undo: Callable[[], object],
     as_returned: bool,
 ) -> None:
@@ -157,17 +208,70 @@ def _replace_at_exit(
         if not _is_unwinding(frame):
             undo()
             return None
-        text = "".join(traceback.format_exception(type(error), error, without_ours(tb)))
-        print(f"{said}\n{text}", end="", file=sys.stderr)
+        error.show(tb)
         if as_returned:
             if sys.version_info >= (3, 12):
                 raise StopIteration
             _take_for_returned(outermost.f_back, error)
             return None
-        raise Interrupted(said).with_traceback(tb) from None
+        raise error.replacement(tb) from None
 
     outermost.f_trace = trace
     outermost.f_trace_lines = False
+    sys.settrace(lambda *_: None)
+
+
+def interrupt_when_it_goes_on(activity: Activity, place: str, caller: FrameType) -> None:
+    """The same in `caller`, a frame of `activity`, as soon as what it has called comes back.
+
+    A trace function that raises is gone, so it is a profile function that replaces the interrupt.
+    """
+    outermost = activity.frame
+    if outermost is None or sys.getprofile() is not None:
+        return
+    error = _InActivity(_said(activity, place))
+    undo = error.undo = _let_nobody_else_say_it(activity, error)
+    tb: TracebackType | None = None
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if event != "return" or frame is not outermost:
+            return
+        sys.setprofile(None)
+        if not _is_unwinding(frame):
+            undo()
+            return
+        error.show(tb)
+        raise error.replacement(tb) from None
+
+    def begin() -> BaseException:
+        nonlocal tb
+        for at in frames(caller):
+            tb = TracebackType(tb, at, max(at.f_lasti, 0), at.f_lineno)
+            if at is outermost:
+                break
+        sys.setprofile(profile)
+        return error
+
+    raise_when_it_goes_on(caller, begin)
+
+
+def raise_when_it_goes_on(caller: FrameType, make: Callable[[], BaseException]) -> None:
+    """Raise what `make()` returns in `caller` as soon as what that has called comes back."""
+    if sys.gettrace() is not None:
+        return
+    waiting = set(frames(caller))
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame not in waiting or event not in ("opcode", "line", "return"):
+            return trace
+        sys.settrace(None)
+        for at in waiting:
+            at.f_trace, at.f_trace_opcodes = None, False
+        waiting.clear()
+        raise make()
+
+    for at in waiting:
+        at.f_trace, at.f_trace_opcodes = trace, True
     sys.settrace(lambda *_: None)
 
 

@@ -27,7 +27,6 @@ from IPython.core.interactiveshell import ExecutionResult
 from ipyembed import routing
 from ipyembed.detach import InOwnTask
 from ipyembed.hints import hint_for
-from ipyembed.interrupts import own_code
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
 from ipyembed.kept_context import carry_over
@@ -35,6 +34,7 @@ from ipyembed.loops import running_loop
 from ipyembed.open_line import open_line
 from ipyembed.output import terminal_reopened
 from ipyembed.process_state import stream_attributes_preserved
+from ipyembed.stacks import own_code
 from ipyembed.tracebacks import cut_ours, without_ours
 
 if TYPE_CHECKING:

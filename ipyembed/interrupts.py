@@ -23,36 +23,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import CodeType, FrameType
+from functools import partial
+from types import FrameType
 
-from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyembed.blocking import Interrupted, find_activity, frames, interrupt, say
+from ipyembed.blocking import Activity, Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
-from ipyembed.gui import breaking_out
+from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.job_cells import runs_left_cell
-from ipyembed.nudge import Nudge, nudge
+from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
 from ipyembed.sigint_in_c import sigint_in_c
-from ipyembed.tracebacks import is_ours
+from ipyembed.stacks import (
+    is_in_hook,
+    is_in_own_code,
+    is_interacting,
+    is_no_place_to_raise,
+    runs_cell,
+    runs_code,
+)
 from ipyembed.watchdog import describe_frame
-
-# Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
-# not while it awaits. The first takes an exception for the cell's; around it, in the second, the
-# shell does its own work, as on the history. The third calls functions of the user's, and takes
-# care of an interrupt in them.
-_RUNS_CODE = InteractiveShell.run_ast_nodes.__code__
-_RUNS_CELL = InteractiveShell.run_cell_async.__code__
-_RUNS_HOOKS = EventManager.trigger.__code__
-
-own_code: set[CodeType] = set()
-"""Of functions of the shell that are called in a cell and are not to be broken off."""
-
-_HANDLERS = (Sigint._handle.__code__, Nudge._handle.__code__)
-_HAVE_CALLBACKS = ("_weakrefset", "weakref", "importlib._bootstrap")
-"""Modules of Python 3.11 to 3.13 with callbacks of weak references."""
 
 AT_ONCE = 0.2
 """Seconds in which a second Ctrl-C is the same as the first."""
@@ -108,8 +100,7 @@ class CellInterrupts:
         self._holds_nudge = False
         self._awaited: _Awaited | None = None
         self._in_cell = False
-        self._depths: tuple[int, ...] = ()
-        self._wants_out = False
+        self._loops = LeavingLoops(partial(runs_code, shell))
         self._ignored = 0.0
         self._put_off = 0.0
         self._ask_anew_threadsafe: Callable[[], object] | None = None
@@ -128,7 +119,7 @@ class CellInterrupts:
     def open(self) -> None:
         """Begin; nothing of the host's is touched yet."""
         self._holds_nudge = self._is_main and nudge.hold()
-        self._sigint.unnoticed_threadsafe = self._break_out_threadsafe
+        self._sigint.unnoticed_threadsafe = self._unnoticed_threadsafe
 
     def close(self) -> None:
         """End, for good."""
@@ -178,8 +169,7 @@ class CellInterrupts:
         self._ignored = 0.0
         was_taken = self._sigint.is_taken
         self.to_shell()
-        self._depths = breaking_out.depths()
-        self._wants_out = False
+        self._loops.begin()
         self._in_cell = True
         try:
             yield
@@ -249,7 +239,7 @@ class CellInterrupts:
         is_over = False
 
         def interrupt(frame: FrameType | None) -> None:
-            if is_over or (_drops_exceptions(frame) and self._sigint.in_a_moment(interrupt)):
+            if is_over or (is_no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
                 return
             raise KeyboardInterrupt
 
@@ -265,18 +255,18 @@ class CellInterrupts:
     def _handle(self, frame: FrameType | None) -> None:
         if self._is_put_off(frame, self._handle):
             return
-        if not self._in_cell or any(at.f_code in own_code for at in frames(frame)):
+        if not self._in_cell or is_in_own_code(frame):
             self._in_own_code(frame)
             return
         awaited = self._awaited
         # What was a cell and is a job now, is code of IPython's too, but not this cell's.
-        executing = self._runs(_RUNS_CODE, frame) and not runs_left_cell(frame)
+        executing = runs_code(self._shell, frame) and not runs_left_cell(frame)
         if executing and not (awaited is not None and awaited.is_critical()):
-            if not self._is_to_break_out(frame):
+            if not (self._is_main and self._loops.is_to_leave(frame)):
                 self._interrupt()
-        elif awaited is not None and (executing or not self._runs(_RUNS_CELL, frame)):
+        elif awaited is not None and (executing or not runs_cell(self._shell, frame)):
             self._cancel(awaited, frame)
-        elif _is_in_hook(frame):
+        elif is_in_hook(frame):
             self._interrupt()
 
     def _is_put_off(
@@ -287,7 +277,7 @@ class CellInterrupts:
         What stays here for long is interrupted, and afterwards its caller, too.
         """
         now = time.monotonic()
-        if not (_drops_exceptions(frame) or _is_in_handler(frame)):
+        if not is_no_place_to_raise(frame):
             self._put_off = 0.0
             return False
         self._put_off = self._put_off or now
@@ -316,34 +306,6 @@ class CellInterrupts:
             awaited.call_soon_threadsafe(awaited.deliver)
         elif now - awaited.asked > AT_ONCE:
             self._interrupt_activity(frame, awaited.loop, awaited.roots)
-
-    def _is_to_break_out(self, frame: FrameType | None) -> bool:
-        """Whether the cell runs a toolkit's loop, and this is a callback of that: it has been asked
-        to end. If it does not, the next Ctrl-C is for the callback."""
-        if frame is not None and frame.f_code is _BREAKS_OUT:
-            return True
-        if self._wants_out and breaking_out.is_about_to_call(frame):
-            return True
-        if not self._is_main or self._wants_out or breaking_out.depths() <= self._depths:
-            self._wants_out = False
-            return False
-        self._break_out_threadsafe()
-        return True
-
-    def _break_out_threadsafe(self) -> None:
-        """Have the toolkit whose loop the cell runs call `_break_out`."""
-        if self._in_cell and breaking_out.is_possible():
-            self._wants_out = True
-            breaking_out.call_threadsafe(self._break_out)
-
-    def _break_out(self) -> None:
-        frame = sys._getframe()
-        if not self._wants_out or not self._runs(_RUNS_CODE, frame):
-            return
-        self._wants_out = False
-        caller = breaking_out.caller_of_loop(frame)
-        breaking_out.leave_loop(caller, is_hosts=any(self._depths))
-        breaking_out.raise_when_it_goes_on(caller)
 
     def _interrupt_activity(
         self,
@@ -374,71 +336,39 @@ class CellInterrupts:
         if self._ask_anew_threadsafe is not None:
             self._ask_anew_threadsafe()
             return
-        if _is_in_hook(frame):
+        if is_in_hook(frame):
             self._interrupt()
             return
         now = time.monotonic()
         if not self._ignored:
             self._ignored = now
-        elif now - self._ignored > PATIENCE and _is_interacting(frame):
+        elif now - self._ignored > PATIENCE and is_interacting(frame):
             self._ignored = 0.0
             self._interrupt()
 
-    def _runs(self, code: CodeType, frame: FrameType | None) -> bool:
-        return any(
-            at.f_code is code and at.f_locals.get("self") is self._shell for at in frames(frame)
-        )
+    # -- from other threads ------------------------------------------------------------------
 
-    # -- from the prompt thread --------------------------------------------------------------
+    def _unnoticed_threadsafe(self) -> None:
+        """No code of Python's has run since the SIGINT: a toolkit's loop may be the reason."""
+        if self._in_cell:
+            self._loops.leave_threadsafe()
 
     def interrupt_stuck_threadsafe(self) -> None:
         """Raise KeyboardInterrupt in the task or callback that the eval thread is stuck in."""
         if self._is_main:
-            nudge.call_threadsafe(self._interrupt_stuck)
+            self._loops.leave_dialog_threadsafe(
+                self._find_activity, partial(nudge.call_threadsafe, self._interrupt_stuck)
+            )
         else:
             ident = self._thread.ident
             self._interrupt_stuck(sys._current_frames().get(ident) if ident is not None else None)
 
+    def _find_activity(self, frame: FrameType | None) -> Activity | None:
+        return find_activity(frame, self.roots, self.host_loop)
+
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
         if not self._is_put_off(frame, self._interrupt_stuck):
             self._interrupt_activity(frame, self.host_loop, self.roots)
-
-
-_BREAKS_OUT = CellInterrupts._break_out.__code__
-
-
-def _is_in_hook(frame: FrameType | None) -> bool:
-    """Whether a function that is not ours runs, and IPython has called it for an event."""
-    return any(
-        at.f_back is not None
-        and at.f_back.f_code is _RUNS_HOOKS
-        and not is_ours(at.f_code.co_filename)
-        for at in frames(frame)
-    )
-
-
-def _drops_exceptions(frame: FrameType | None) -> bool:
-    """Whether an exception raised here would be printed and lost: `__del__`, weakref callbacks."""
-    return any(
-        at.f_code.co_name == "__del__" or at.f_globals.get("__name__") in _HAVE_CALLBACKS
-        for at in frames(frame)
-    )
-
-
-def _is_in_handler(frame: FrameType | None) -> bool:
-    """Whether another Ctrl-C is being handled: a traceback would show that."""
-    return any(at.f_code in _HANDLERS for at in frames(frame))
-
-
-def _is_interacting(frame: FrameType | None) -> bool:
-    """Whether the shell's loop over prompts and cells has called this, and not to wait."""
-    for at in frames(frame):
-        name = at.f_code.co_name
-        if name in ("interact", "_interact_async"):
-            return True
-        if name in ("wait", "wait_until_done") or at.f_code.co_name == "_run_once":
-            return False
-    return False
 
 
 def _nameless(_: FrameType | None) -> None:

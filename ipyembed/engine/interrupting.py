@@ -27,8 +27,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from ipyembed.interrupts import _RUNS_CODE, CellInterrupts
+from ipyembed.interrupts import CellInterrupts
 from ipyembed.nudge import nudge
+from ipyembed.stacks import runs_code
 
 
 class EngineInterrupts(CellInterrupts):
@@ -109,7 +110,7 @@ class EngineInterrupts(CellInterrupts):
             if self._has_nudge:
                 self._is_requested = True
                 nudge.call_threadsafe(self._raise_if_requested)
-            elif self._runs(_RUNS_CODE, sys._current_frames().get(self._ident)):
+            elif runs_code(self._shell, sys._current_frames().get(self._ident)):
                 _raise_in_thread(self._ident, KeyboardInterrupt)
                 return
             else:
@@ -134,7 +135,7 @@ class EngineInterrupts(CellInterrupts):
 
     def _raise_if_requested(self, frame: FrameType | None) -> None:
         """On the main thread, in the midst of whatever runs there."""
-        if not self._is_requested or not self._runs(_RUNS_CODE, frame):
+        if not self._is_requested or not runs_code(self._shell, frame):
             return
         if self._is_critical_now is None or not self._is_critical_now():
             self._is_requested = False

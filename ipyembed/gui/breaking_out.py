@@ -8,12 +8,13 @@ the binding, and the loop goes on.
 
 What we do: have the toolkit call a function of ours, which every toolkit lets another thread ask
 for. In it, the modal dialog is rejected, or the loop is told to quit; and a trace function on the
-frame that has called the loop raises as soon as that goes on.
+frame that has called the loop raises as soon as that goes on (`leaving`).
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -22,6 +23,8 @@ from typing import Any
 from ipyembed.blocking import frames
 
 Function = Callable[[], object]
+
+_NO_SUCH_NUMBER = 2**31 - 1
 
 
 def call_threadsafe(function: Function) -> None:
@@ -69,31 +72,16 @@ def depths() -> tuple[int, ...]:
     )
 
 
-def leave_loop(caller: FrameType | None, is_hosts: bool) -> None:
-    """End the innermost loop, which `caller` has called. `is_hosts`: the host runs one, too."""
+def leave_loop(caller: FrameType | None, is_hosts: bool) -> bool:
+    """End the innermost loop, which `caller` has called; whether it could be.
+
+    `is_hosts`: the host runs one, too.
+    """
     for leave in (_leave_qt, _leave_glib, _leave_wx, _leave_tk):
         with suppress(Exception):
-            leave(caller, is_hosts)
-
-
-def raise_when_it_goes_on(caller: FrameType | None) -> None:
-    """Raise KeyboardInterrupt in `caller` as soon as what it has called comes back."""
-    if caller is None or sys.gettrace() is not None:
-        return
-    waiting = set(frames(caller))
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame not in waiting or event not in ("opcode", "line", "return"):
-            return trace
-        sys.settrace(None)
-        for at in waiting:
-            at.f_trace, at.f_trace_opcodes = None, False
-        waiting.clear()
-        raise KeyboardInterrupt
-
-    for at in waiting:
-        at.f_trace, at.f_trace_opcodes = trace, True
-    sys.settrace(lambda *_: None)
+            if leave(caller, is_hosts):
+                return True
+    return False
 
 
 # -- the toolkits ------------------------------------------------------------------------------
@@ -122,28 +110,36 @@ def _ask_qt(function: Function) -> None:
         return
     core, app = found
 
+    kind = getattr(core.QEvent, "Type", core.QEvent).User
+
     class Caller(core.QObject):  # type: ignore[name-defined,misc]
-        def event(self, _: object) -> bool:
-            function()
+        def event(self, event: Any) -> bool:
+            if event.type() == kind:  # on this thread, it hears of its change to the other
+                function()
             return True
 
     caller = Caller()
     caller.moveToThread(app.thread())
     _callers[:] = [*_callers[-9:], caller]
-    kind = getattr(core.QEvent, "Type", core.QEvent).User
     core.QCoreApplication.postEvent(caller, core.QEvent(kind))
 
 
-def _leave_qt(_: FrameType | None, is_hosts: bool) -> None:
+def _leave_qt(caller: FrameType | None, is_hosts: bool) -> bool:
     found = _qt()
     if found is None or _qt_depth() == 0:
-        return
+        return False
     core, app = found
     modal = app.activeModalWidget() if hasattr(app, "activeModalWidget") else None
     if modal is not None:
         (modal.reject if hasattr(modal, "reject") else modal.close)()
-    elif not is_hosts:
+        return True
+    for value in list(caller.f_locals.values()) if caller is not None else ():
+        if isinstance(value, core.QEventLoop) and value.isRunning():
+            value.exit()
+            return True
+    if not is_hosts:
         core.QCoreApplication.exit()
+    return not is_hosts
 
 
 def _ask_glib(function: Function) -> None:
@@ -152,11 +148,11 @@ def _ask_glib(function: Function) -> None:
         glib.idle_add(lambda: bool(function()) and False, priority=glib.PRIORITY_HIGH)
 
 
-def _leave_glib(caller: FrameType | None, _: bool) -> None:
+def _leave_glib(caller: FrameType | None, _: bool) -> bool:
     glib: Any = sys.modules.get("gi.repository.GLib")
     gtk: Any = sys.modules.get("gi.repository.Gtk")
     if glib is None:
-        return
+        return False
     # PyGObject runs a loop in a method written in Python, which is the caller then.
     runner: Any = caller.f_locals.get("self") if caller is not None else None
     if hasattr(runner, "response") and hasattr(runner, "run"):
@@ -165,6 +161,9 @@ def _leave_glib(caller: FrameType | None, _: bool) -> None:
         runner.quit()
     elif hasattr(gtk, "main_level") and gtk.main_level() > 0:
         gtk.main_quit()
+    else:
+        return False
+    return True
 
 
 def _ask_wx(function: Function) -> None:
@@ -173,31 +172,60 @@ def _ask_wx(function: Function) -> None:
         wx.CallAfter(function)
 
 
-def _leave_wx(_: FrameType | None, is_hosts: bool) -> None:
+def _leave_wx(_: FrameType | None, is_hosts: bool) -> bool:
     wx: Any = sys.modules.get("wx")
     if not hasattr(wx, "GetApp") or wx.GetApp() is None:
-        return
+        return False
     for window in reversed(wx.GetTopLevelWindows()):
         if isinstance(window, wx.Dialog) and window.IsModal():
             window.EndModal(wx.ID_CANCEL)
-            return
+            return True
     loop = wx.EventLoopBase.GetActive()
-    if loop is not None and not is_hosts:
-        loop.Exit()
+    if loop is None or is_hosts:
+        return False
+    loop.Exit()
+    return True
 
 
 def _ask_tk(function: Function) -> None:
     tkinter: Any = sys.modules.get("tkinter")
     root = getattr(tkinter, "_default_root", None)
-    if root is not None:
-        root.after(0, function)
-
-
-def _leave_tk(caller: FrameType | None, is_hosts: bool) -> None:
-    if caller is None or caller.f_globals.get("__name__") != "tkinter":
+    if root is None:
         return
-    names = caller.f_locals
-    if caller.f_code.co_name == "wait_window":
+    # Other threads may call Tk while its `mainloop` runs. Of `wait_window()` and the like it does
+    # not know, but they serve such calls, too.
+    at = sys._current_frames().get(threading.main_thread().ident or 0)
+    is_waiting = (
+        at is not None
+        and at.f_globals.get("__name__", "").partition(".")[0] == "tkinter"
+        and at.f_code.co_name != "mainloop"
+    )
+    if not is_waiting:
+        root.after(0, function)
+        return
+
+    def call() -> None:
+        # With more windows than there are, this ends at once, and takes `willdispatch()` back.
+        root.tk.mainloop(_NO_SUCH_NUMBER)
+        function()
+
+    root.tk.willdispatch()
+    root.after(0, call)
+
+
+def _leave_tk(caller: FrameType | None, is_hosts: bool) -> bool:
+    if caller is None or caller.f_globals.get("__name__", "").partition(".")[0] != "tkinter":
+        return False
+    names, name = caller.f_locals, caller.f_code.co_name
+    if name == "wait_window":
         (names.get("window") or names["self"]).destroy()
-    elif caller.f_code.co_name == "mainloop" and not is_hosts:
+    elif name == "wait_variable":
+        names["self"].setvar(str(names["name"]), "")
+    elif name == "mainloop" and not is_hosts:
         names["self"].quit()
+    elif name == "show":  # `tkinter.messagebox` and the like
+        root: Any = sys.modules["tkinter"]._default_root
+        root.tk.call("destroy", root.tk.call("grab", "current"))
+    else:
+        return False
+    return True

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ipyembed.blocking import Interrupted
+from ipyembed.blocking import is_shown
 
 
 class GuardedCallbacks:
@@ -46,10 +46,12 @@ class GuardedCallbacks:
     def report(
         self, kind: type[BaseException], value: BaseException, traceback: TracebackType | None
     ) -> None:
+        if is_shown(value, traceback):  # Ctrl-C at the prompt has ended this callback alone
+            return
         if isinstance(value, KeyboardInterrupt):
             self.interrupt = value
             self._stop()
-        elif not isinstance(value, Interrupted):  # whoever has raised that has shown it
+        else:
             self._previous(kind, value, traceback)
 
     def __exit__(

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from ipyembed.blocking import is_shown
 from ipyembed.gui.hooks.protocol import Context
 from ipyembed.gui.hooks.wakeup import SignalWakeup
 
@@ -93,8 +94,11 @@ def _guarded(function: Any, *arguments: Any) -> Any:
     """Call it; an exception of a callback is shown, as other toolkits do, and the loop goes on."""
     try:
         return function(*arguments)
-    except Exception as error:
-        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as error:
+        if not is_shown(error, error.__traceback__):
+            if not isinstance(error, Exception):
+                raise
+            sys.excepthook(type(error), error, error.__traceback__)
         return _FRAME
 
 

@@ -23,6 +23,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from ipyembed.blocking import Interrupted
 from ipyembed.gui.hooks.callbacks import GuardedCallbacks
 from ipyembed.gui.hooks.protocol import Context, is_readable
 from ipyembed.gui.hooks.wakeup import SignalWakeup
@@ -208,7 +209,7 @@ class _Reporter:
     def _on_exception(
         self, kind: type[BaseException], value: BaseException, traceback: TracebackType | None
     ) -> None:
-        if isinstance(value, KeyboardInterrupt):
+        if isinstance(value, KeyboardInterrupt | Interrupted):
             self._guarded.report(kind, value, traceback)
         else:
             self._report(kind, value, traceback)

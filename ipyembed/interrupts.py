@@ -350,8 +350,10 @@ class CellInterrupts:
 
     def _unnoticed_threadsafe(self) -> None:
         """No code of Python's has run since the SIGINT: a toolkit's loop may be the reason."""
-        if self._in_cell:
-            self._loops.leave_threadsafe()
+        if self._in_cell:  # Tk has whoever asks wait, and the signals' thread has more to do
+            threading.Thread(
+                target=self._loops.leave_threadsafe, name="ipyembed-leaving", daemon=True
+            ).start()
 
     def interrupt_stuck_threadsafe(self) -> None:
         """Raise KeyboardInterrupt in the task or callback that the eval thread is stuck in."""

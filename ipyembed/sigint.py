@@ -197,6 +197,8 @@ class _Reader:
                 return
             self._sigint.arrived_threadsafe(numbers)
             if signal.SIGINT in numbers:
+                if pause is not None:  # what has run until now was for the one before
+                    runs = self._sigint.runs_threadsafe()
                 pause = FIRST_PAUSE
 
     def close(self) -> None:

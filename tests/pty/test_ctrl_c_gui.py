@@ -33,7 +33,15 @@ CELLS = {
         "import wx; app = wx.App(clearSigInt=False)",
         ["wx.Dialog(None).ShowModal()", "frame = wx.Frame(None); frame.Show(); app.MainLoop()"],
     ),
-    "tk": ("import tkinter; root = tkinter.Tk()", ["root.mainloop()"]),
+    "tk": (
+        "import tkinter, tkinter.messagebox; root = tkinter.Tk()",
+        [
+            "root.mainloop()",
+            "tkinter.Toplevel(root).wait_window()",
+            "root.wait_variable(tkinter.IntVar(root)); print('went', 'on')",
+            "tkinter.messagebox.showinfo('a', 'b')",
+        ],
+    ),
 }
 
 

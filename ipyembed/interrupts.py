@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
@@ -31,6 +31,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyembed.blocking import Activity, Interrupted, find_activity, frames, interrupt, say
 from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui.leaving import LeavingLoops
+from ipyembed.gui.wx_app import leaves_sigint_alone
 from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import nudge
 from ipyembed.sigint import Sigint, put_back
@@ -172,13 +173,19 @@ class CellInterrupts:
         self._loops.begin()
         self._in_cell = True
         try:
-            yield
+            with self._kept_from_wx():
+                yield
         finally:
             self._in_cell = False
             if isinstance(self._sigint, SigintElsewhere):
                 self._sigint.raise_threadsafe(None)
             if not was_taken:
                 self.to_host()
+
+    def _kept_from_wx(self) -> AbstractContextManager[None]:
+        if isinstance(self._sigint, Sigint) and self._sigint.is_taken:
+            return leaves_sigint_alone(self._sigint.set_hosts)
+        return nullcontext()
 
     @contextmanager
     def awaiting(

@@ -94,6 +94,11 @@ class Sigint:
         sigint_in_c.set_pythons(self._handle)
         self.is_taken = True
 
+    def set_hosts(self, handler: Any) -> Any:
+        """While it is taken: the host's handler is another from now on; the one before."""
+        previous, self.previous = self.previous, handler
+        return previous
+
     def give_back(self) -> None:
         """Put back what was there, unless somebody has replaced ours meanwhile: that stays."""
         if not self.is_taken or self._reader is None:

@@ -83,3 +83,32 @@ def test_the_loop_ends_and_the_cell_is_interrupted(
     terminal.line("exit")
     terminal.wait_exit()
     terminal.assert_terminal_restored(modes)
+
+
+def test_an_application_of_wx_that_would_take_sigint_away(
+    spawn: Spawn, display: str, installed: Callable[..., None]
+) -> None:
+    """Without a shell, `wx.App()` has Ctrl-C end the process; so has SIGINT at the next prompt."""
+    installed("wx")
+    terminal = spawn(
+        "import ipyembed, signal, time\nipyembed.embed()", env={"DISPLAY": display}, cols=120
+    )
+    modes = terminal.tty_modes()
+    terminal.run("import wx")
+    mark = terminal.mark()
+    runs = "wx.CallLater(300, print, 'it', 'runs'); app.MainLoop()"
+    terminal.line(f"app = wx.App(); frame = wx.Frame(None); {runs}")
+    terminal.wait_for_new("it runs", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(3)
+    terminal.interrupt("time.sleep(1000)")
+    terminal.prompt(4)
+    mark = terminal.mark()
+    is_default = "signal.getsignal(signal.SIGINT) == signal.SIG_DFL"
+    terminal.line(f"import threading; show = lambda: print('is', 'so:', {is_default})")
+    terminal.line("threading.Timer(0.3, show).start()")
+    terminal.wait_for_new("is so: True", mark)
+    terminal.line("exit")
+    terminal.wait_exit()
+    terminal.assert_terminal_restored(modes)

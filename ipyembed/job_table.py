@@ -255,7 +255,7 @@ class JobTable:
         self._one_less()
         if job.is_to_be_told():
             self.tell(job)
-        # Started by a client of an engine: see `engine.redirect`.
+        # Started by a client of an engine: see `engine.client_output`.
         let_go = getattr(job.outward, "let_go", None)
         if let_go is not None:
             let_go(job)

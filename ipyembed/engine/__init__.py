@@ -21,6 +21,7 @@ Jupyter's can attach. `docs/engine.md` has the threads and the messages in a pic
 ``evaluating``        how that is done
 ``executing``         one client's cell on the eval thread
 ``answers``           completion, inspection, history, names
+``client_output``     what a client's cell writes, shows and asks
 ``redirect``          while a client's cell runs: display, errors and `input()` are that client's
 ``questions``         `input()` of a cell, asked at its client
 ``command``           ``!command`` of a cell

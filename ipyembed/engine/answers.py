@@ -12,7 +12,7 @@ from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
-from ipyembed.engine.redirect import jsonable
+from ipyembed.engine.client_output import jsonable
 
 Content = dict[str, Any]
 MOST_HISTORY = 10_000

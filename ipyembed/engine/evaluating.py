@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from ipyembed.engine.answers import ANSWERS
 from ipyembed.engine.cell_queue import CellQueue
+from ipyembed.engine.client_output import ClientOutput
 from ipyembed.engine.engine_shell import singleton
 from ipyembed.engine.eval_thread import Running
 from ipyembed.engine.following import Following
@@ -22,7 +23,6 @@ from ipyembed.engine.network import Network
 from ipyembed.engine.pace import EnginePace
 from ipyembed.engine.places import Place, ThreadPlace
 from ipyembed.engine.questions import Questions
-from ipyembed.engine.redirect import ClientOutput
 from ipyembed.engine.request import Request
 from ipyembed.engine.shells import AnyShell, OwnShell, TerminalShell, open_terminal_shell
 from ipyembed.juggler import LoopJuggler

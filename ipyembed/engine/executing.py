@@ -8,8 +8,9 @@ from typing import Any
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from ipyembed.cells import Cells
+from ipyembed.engine.client_output import ClientOutput, jsonable
 from ipyembed.engine.following import Following
-from ipyembed.engine.redirect import ClientOutput, Redirect, jsonable
+from ipyembed.engine.redirect import Redirect
 from ipyembed.hosts import current_host
 
 

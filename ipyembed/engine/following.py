@@ -16,8 +16,8 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from ipyembed.engine.client_output import current_request
 from ipyembed.engine.network import Network
-from ipyembed.engine.redirect import current_request
 from ipyembed.engine.request import Request
 from ipyembed.routing import RoutedStream, _handlers
 

@@ -11,9 +11,9 @@ from concurrent.futures import Future
 
 from IPython.core.error import StdinNotImplementedError
 
+from ipyembed.engine.client_output import ClientOutput
 from ipyembed.engine.network import Network
 from ipyembed.engine.outgoing import Message
-from ipyembed.engine.redirect import ClientOutput
 
 END_OF_INPUT = "\x04"
 """What Jupyter's front ends answer at Ctrl-D."""

@@ -20,10 +20,8 @@ and is told by its context.
 
 from __future__ import annotations
 
-import base64
 import builtins
 import getpass
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -36,81 +34,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.payloadpage import page
 
 from ipyembed import routing
+from ipyembed.engine.client_output import ClientOutput, RoutedOutput, current_request, text_of
 from ipyembed.engine.command import run_command
 from ipyembed.engine.engine_shell import singleton
-from ipyembed.engine.network import Network
-from ipyembed.engine.outgoing import Message
-from ipyembed.engine.request import Request
-from ipyembed.job import Job
-from ipyembed.job_shell import notice
 
 _MISSING: Any = object()
-
-current_request: ContextVar[ClientOutput | None] = ContextVar("ipyembed_client", default=None)
-"""The client's cell that the code which looks belongs to."""
-
-
-class ClientOutput:
-    """What one cell of a client's writes, also after its end: a `routing.Sink`.
-
-    The cell's own code, and what it starts, writes by way of a `RoutedOutput`.
-    """
-
-    marks = True
-    """Lines that jobs print are marked with the job's number."""
-
-    def __init__(
-        self, network: Network, request: Request, ask: Callable[[ClientOutput, str, bool], str]
-    ) -> None:
-        self.network = network
-        self.request = request
-        self.ask = ask
-
-    def write(self, stream_name: str, text: str) -> None:
-        """See `routing.Sink`."""
-        if text:
-            self.network.outgoing.put_text(stream_name, text, self.request.header)
-
-    def tell_of(self, job: Job) -> None:
-        """A job that the cell has started has ended: say so, as a prompt does. Any thread."""
-        line = f"{notice(job)}\n"
-        self.network.outgoing.put_text("stdout", line, self.request.header, waits=False)
-
-    def publish(self, kind: str, content: dict[str, Any]) -> None:
-        """Send a message that all clients hear, as an answer to the cell's request."""
-        cleaned = jsonable(content)
-        message = Message("iopub", kind, cleaned, self.request.header)
-        self.network.outgoing.put(message, size=200 + _size(cleaned), is_urgent=False)
-
-
-class RoutedOutput:
-    """The sink of a cell and of what it starts: as long as anybody has it, streams are routed.
-
-    They have it in their contexts, as a sink and in no other way. When the last has gone, so has
-    this, on whatever thread; the network thread then stops routing. It does so for all when it
-    ends, for there is nobody left to write to, and a context may be kept for ever.
-    """
-
-    marks = True
-
-    def __init__(self, output: ClientOutput) -> None:
-        self._output = output
-        routed = ExitStack()
-        routed.enter_context(routing.routed())
-        output.network.hold(routed)
-        weakref.finalize(self, output.network.let_go_threadsafe, routed).atexit = False
-
-    def write(self, stream_name: str, text: str) -> None:
-        """See `routing.Sink`."""
-        self._output.write(stream_name, text)
-
-    def tell_of(self, job: Job) -> None:
-        """See `ClientOutput`."""
-        self._output.tell_of(job)
-
-    def let_go(self, job: Job) -> None:
-        """The job has ended, and is remembered. This need not be."""
-        job.print_to(self._output)
 
 
 class _Publisher(DisplayPublisher):
@@ -212,7 +140,7 @@ class Redirect:
             if output is None:  # at the prompt of the shell, while the cell awaits
                 usual(etype, evalue, stb)
                 return
-            error = {"ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
+            error = {"ename": etype.__name__, "evalue": text_of(evalue), "traceback": list(stb)}
             shell._last_traceback = stb  # type: ignore[attr-defined]
             output.publish("error", error)
 
@@ -244,13 +172,6 @@ class Redirect:
         _set(shell.hooks, "show_in_pager", pager, stack)
 
 
-def _text(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception as error:  # the user's own __str__
-        return f"<str() of it failed: {type(error).__name__}>"
-
-
 @contextmanager
 def _input_asked_at_clients() -> Iterator[None]:
     host_input, host_getpass = builtins.input, getpass.getpass
@@ -280,7 +201,9 @@ def _input_asked_at_clients() -> Iterator[None]:
 def _set(target: Any, name: str, value: Any, stack: ExitStack) -> None:
     """Set an attribute of an instance until the end of `stack`."""
     is_trait = hasattr(target, "has_trait") and target.has_trait(name)
-    before = getattr(target, name) if is_trait else vars(target).get(name, _MISSING)
+    # IPython's hooks are a dictionary whose items are its attributes.
+    is_kept = is_trait or isinstance(target, dict)
+    before = getattr(target, name) if is_kept else vars(target).get(name, _MISSING)
     setattr(target, name, value)
 
     def put_back() -> None:
@@ -299,29 +222,5 @@ def _reset(variable: ContextVar[Any], token: Any) -> None:
         variable.set(None)
 
 
-def _size(value: Any) -> int:
-    """Characters in it, about."""
-    if isinstance(value, dict):
-        return sum(_size(item) for item in value.values())
-    if isinstance(value, list):
-        return sum(_size(item) for item in value)
-    return len(value) if isinstance(value, str) else 1
-
-
 def _nothing(*args: Any, **kwargs: Any) -> None:
     pass
-
-
-def jsonable(value: Any) -> Any:
-    """`value` with nothing in it that JSON has not: bytes as base64, the rest as text."""
-    if isinstance(value, str | bool | int | None):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else repr(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [jsonable(item) for item in value]
-    return _text(value)

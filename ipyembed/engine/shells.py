@@ -28,13 +28,14 @@ from traitlets.config import Config
 
 from ipyembed.attachment import Attachment
 from ipyembed.cells import Cells
+from ipyembed.engine.client_output import ClientOutput
 from ipyembed.engine.engine_magics import EngineContext, add_magics
 from ipyembed.engine.engine_shell import make_shell
 from ipyembed.engine.executing import execute, execute_blocking
 from ipyembed.engine.following import Following
 from ipyembed.engine.interrupting import EngineInterrupts
 from ipyembed.engine.places import Place, start_here
-from ipyembed.engine.redirect import ClientOutput, Redirect
+from ipyembed.engine.redirect import Redirect
 from ipyembed.juggler import LoopJuggler
 from ipyembed.loops import running_loop
 from ipyembed.namespaces import Caller

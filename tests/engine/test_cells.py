@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+import zmq
 
 from tests.engine.host import TIMEOUT, Client, Engines
 
@@ -284,6 +285,42 @@ def test_busy_engine_says_not_now(engines: Engines) -> None:
     assert other.reply(other.raw.complete("setti"))["matches"] == ["settings"]
     client.interrupt()
     client.finish(request)
+
+
+def test_heart_beats_while_code_holds_the_interpreter(engines: Engines) -> None:
+    engines.host(HEAD + HOSTS["asyncio"]).wait_for("engine is open")
+    found, client = engines.found(), engines.client()
+    context = zmq.Context()
+    heart = context.socket(zmq.REQ)
+    heart.linger = 0
+    try:
+        heart.connect(f"ipc://{found.info['ip']}-{found.info['hb_port']}")
+        # PyDLL keeps the lock: no other thread runs any Python, ours neither.
+        code = "import ctypes; print('it', 'runs'); time.sleep(.2); ctypes.PyDLL(None).sleep(4)"
+        request = client.start(code + "; print('it', 'is over')")
+        client.heard(request, "it runs")
+        time.sleep(1)  # until it has the lock
+        heart.send(b"are you there?")
+        assert heart.poll(int(TIMEOUT) * 1000)
+        assert heart.recv() == b"are you there?"
+        assert not client.raw.iopub_channel.socket.poll(0)
+        assert "it is over" in client.finish(request).text
+    finally:
+        context.destroy(linger=0)
+
+
+def test_cells_on_a_thread_of_their_own_where_that_is_asked_for(engines: Engines) -> None:
+    script = HEAD + HOSTS["asyncio"].replace('("host")', '("host", cells="thread")')
+    assert "a thread of its own" in engines.host(script).wait_for("engine is open")
+    client = engines.client()
+    assert client.run("threading.current_thread().name").value == "'ipyembed-cells'"
+    # A cell that blocks there does not hold the host's loop.
+    assert client.run("before = ticks; time.sleep(0.3); ticks > before").value == "True"
+    assert client.run("await asyncio.sleep(0, 'awaited')").value == "'awaited'"
+    request = client.start("print('it', 'runs'); await asyncio.sleep(60)")
+    client.heard(request, "it runs")
+    client.interrupt()
+    assert client.finish(request).reply["ename"] == "KeyboardInterrupt"
 
 
 def test_shutdown_ends_the_engine_and_not_the_host(engines: Engines) -> None:

@@ -178,6 +178,22 @@ def test_engine_opened_from_the_prompt(spawn: Spawn, shared: Engines) -> None:
     client.run("there = 'at the client'")
     terminal.line("there")
     terminal.wait_for(r"Out\[\d+\]: 'at the client'")
+    # One history, one table of jobs; the end of a job is told to whoever has started it.
+    tail = client.reply(client.raw.history(hist_access_type="tail", n=3, raw=True, output=False))
+    assert [line for _, _, line in tail["history"]][-2:] == ["there = 'at the client'", "there"]
+    terminal.send("\x1b[A\x1b[A")
+    terminal.wait_for(r"In \[\d+\]: there = 'at the client'")
+    terminal.send("\x15")
+    request = client.start("%bg await asyncio.sleep(0.01); print('of', 'the job')")
+    printed = client.finish(request).text
+    if "[1] done" not in printed:
+        printed = client.heard(request, "[1] done")
+    assert "[1] of the job\n" in printed
+    mark = terminal.mark()
+    terminal.line("%jobs")
+    terminal.wait_for_new(r"\[1\]  await asyncio.*done", mark)
+    assert "[1] of the job" not in terminal.screen.text
+    terminal.prompt()
     terminal.line("engine.close(); exit()")
     terminal.wait_exit()
     assert not list(shared.runtime.iterdir())

@@ -23,6 +23,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +40,8 @@ from ipyembed.engine.directory import (
     runtime_directory,
 )
 
+LEFT_AFTER = 3600.0
+"""Seconds after which a directory without a master is nobody's: to type a password takes less."""
 _READY = "ipyembed: connected"
 
 
@@ -64,7 +67,9 @@ class SshTunnel:
         self._ipyembed = ipyembed
 
     def __enter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="ssh-", dir=runtime_directory()))
+        runtime = runtime_directory()
+        _remove_left_ones(runtime)
+        self._directory = Path(tempfile.mkdtemp(prefix="ssh-", dir=runtime))
         try:
             with _sigint_ignored():  # at the terminal it is for cells
                 self._master = self._start_master()
@@ -179,6 +184,17 @@ class SshTunnel:
                 master.terminate()
                 master.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _remove_left_ones(runtime: Path) -> None:
+    """Directories of front ends that were killed: with no master, and not made just now."""
+    for directory in runtime.glob("ssh-*"):
+        try:
+            is_old = directory.stat().st_mtime < time.time() - LEFT_AFTER
+        except OSError:  # being removed
+            continue
+        if is_old and not (directory / "c").exists():  # a master removes it when it ends
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _listed(entry: dict[str, Any]) -> Found:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ipyembed.engine.ssh import LEFT_AFTER, SshError, SshTunnel
 from tests.engine.host import TIMEOUT, Engines, Host, engines_in
 from tests.engine.test_cells import HEAD, HOSTS
 from tests.pty.conftest import Spawn
@@ -137,8 +138,9 @@ def attach(spawn: Spawn, there: There, *arguments: str) -> Terminal:
     return spawn.module("ipyembed", "attach", *there.arguments(), *arguments)
 
 
-def open_engine(there: There) -> Host:
-    host = there.engines.host(HEAD + HOSTS["asyncio"])
+def open_engine(there: There, transport: str = "ipc") -> Host:
+    script = HOSTS["asyncio"].replace('("host")', f'("host", transport={transport!r})')
+    host = there.engines.host(HEAD + script)
     host.wait_for("engine is open")
     return host
 
@@ -184,11 +186,12 @@ def test_session_on_another_machine(spawn: Spawn, there: There, here: Path) -> N
     assert key not in terminal.screen.text
 
 
-def test_engine_that_dies_at_the_other_end(spawn: Spawn, there: There, here: Path) -> None:
-    host = open_engine(there)
+def test_engine_on_tcp_that_dies_at_the_other_end(spawn: Spawn, there: There, here: Path) -> None:
+    host = open_engine(there, "tcp")
     terminal = attach(spawn, there)
     modes = terminal.tty_modes()
     terminal.prompt(1)
+    assert terminal.run("6 * 7").endswith("42")
     host.process.send_signal(signal.SIGKILL)
     terminal.wait_for("the engine's process has ended")
     assert terminal.wait_exit() == 1
@@ -214,6 +217,23 @@ def test_what_cannot_be_reached(spawn: Spawn, there: There, here: Path) -> None:
         terminal.wait_for(said, 60)
         assert terminal.wait_exit() == 2
     assert list(here.iterdir()) == []
+
+
+def test_what_a_front_end_that_was_killed_has_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / "runtime"
+    for name, age in (("ssh-old", 2), ("ssh-new", 0), ("ssh-in-use", 2)):
+        (runtime / name).mkdir(parents=True)
+        runtime.chmod(0o700)
+        if name == "ssh-in-use":
+            (runtime / name / "c").touch()
+        then = time.time() - age * LEFT_AFTER
+        os.utime(runtime / name, (then, then))
+    monkeypatch.setenv("IPYEMBED_RUNTIME_DIR", str(runtime))
+    with pytest.raises(SshError, match="ssh cannot be started"), SshTunnel("there", ["/no/ssh"]):
+        pass
+    assert sorted(path.name for path in runtime.iterdir()) == ["ssh-in-use", "ssh-new"]
 
 
 def test_list_for_programs_has_no_key(there: There) -> None:

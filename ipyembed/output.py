@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from prompt_toolkit.application import get_app_session, run_in_terminal
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from ipyembed.aside import borrower_asks
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import CAUGHT_LESS
 from ipyembed.output_sys import SessionText, streams_caught
@@ -180,7 +181,9 @@ async def say(line: str) -> None:
         await pty.whole_line()
         pty.write(text)
     elif not SessionText(get_app_session()).write(text):
+        asks = borrower_asks.set(True)  # the terminal can stay raw, and echoes nothing
         await run_in_terminal(lambda: _write(text))
+        borrower_asks.reset(asks)
 
 
 def _write(text: str) -> None:

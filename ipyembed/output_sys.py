@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO, cast
 
 from prompt_toolkit.application.current import AppSession
@@ -22,6 +24,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.patch_stdout import StdoutProxy
 from prompt_toolkit.utils import is_dumb_terminal
 
+from ipyembed.aside import borrower_asks
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import AbovePrompt
 from ipyembed.prompt_thread import prompt_thread
@@ -32,6 +35,11 @@ PATIENCE = 1.0
 PAUSE_BETWEEN_WRITES = 0.02
 """Seconds in which lines are gathered before the prompt is drawn again."""
 
+MOST_QUEUED = 1000
+"""Lines that are held, at most; then who prints waits."""
+LINE_LOOKS = 10
+"""How often, every millisecond, it is looked whether half a line has become a whole one."""
+
 
 @contextmanager
 def streams_caught(context: contextvars.Context) -> Iterator[None]:
@@ -41,8 +49,13 @@ def streams_caught(context: contextvars.Context) -> Iterator[None]:
     """
     proxy = context.run(_Proxy, sleep_between_writes=PAUSE_BETWEEN_WRITES, raw=True)
     try:
-        with _streams_replaced(cast("TextIO", proxy)), stepping_aside(proxy):
-            yield
+        with stepping_aside(proxy), ExitStack() as stack:
+            stack.enter_context(_streams_replaced(cast("TextIO", proxy)))
+            try:
+                yield
+            finally:
+                with proxy.ending():
+                    stack.close()
     finally:
         proxy.close()
 
@@ -62,6 +75,20 @@ class _Proxy(StdoutProxy):
     _through: TextIO | None = None
     _draining = threading.Lock()
 
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """All that it holds has been written, and nobody writes; afterwards, past it."""
+        for _ in range(LINE_LOOKS):  # half of a print() may have come, which writes twice
+            if not self._buffer:
+                break
+            time.sleep(0.001)
+        with self._lock:
+            self.drain()
+            try:
+                yield
+            finally:
+                self._through = self.original_stdout
+
     def drain(self) -> None:
         """See `Catcher`."""
         self.flush()
@@ -80,8 +107,11 @@ class _Proxy(StdoutProxy):
 
     def write(self, data: str) -> int:
         """Print above the prompt, or directly while the terminal is lent."""
-        stream = self._through
-        return super().write(data) if stream is None else stream.write(data)
+        with self._lock:
+            stream = self._through
+            if stream is None:
+                return super().write(data)
+        return stream.write(data)
 
     def flush(self) -> None:
         """See `write`."""
@@ -112,11 +142,13 @@ class _Proxy(StdoutProxy):
 
     def _write_in_prompt_thread(self, text: str) -> None:
         if not self._above.write(text):
+            borrower_asks.set(True)  # the terminal can stay raw, and echoes nothing
             super()._write_and_flush(self._get_app_loop(), text)
 
     def _start_write_thread(self) -> threading.Thread:
         if self._context is None:
             self._context = contextvars.copy_context()
+            self._flush_queue = queue.Queue(MOST_QUEUED)
         thread = threading.Thread(
             target=self._context.run,
             args=(self._write_thread,),

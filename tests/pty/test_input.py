@@ -378,3 +378,31 @@ def test_asked_when_a_line_has_just_been_entered(spawn: Spawn, tmp_path: Path) -
     terminal.wait_for("^after$")
     assert terminal.wait_exit() == 0
     terminal.assert_terminal_restored()
+
+
+def test_somebody_reads_the_descriptor_himself(spawn: Spawn) -> None:
+    """A child and C code, which cannot be noticed: they get keys, the prompt gets the others."""
+    terminal = opened(spawn)
+    terminal.run("import os, subprocess")
+    terminal.run(
+        "def both_read():\n"
+        "    child = subprocess.Popen(['head', '-c', '1'], stdout=subprocess.DEVNULL)\n"
+        "    os.read(0, 1); child.wait(); print('both have read')\n"
+    )
+    mark = terminal.mark()
+    terminal.line("threading.Thread(target=both_read).start()")
+    terminal.wait_for_new(r"In \[4\]: ", mark)
+
+    def typing(terminal: Terminal) -> bool:
+        terminal.send("x")
+        return "both have read" in terminal.screen_text()
+
+    terminal.wait_for(typing)
+    terminal.ctrl("e")
+    terminal.ctrl("u")
+    terminal.wait_for(r"^In \[4\]:$")
+    assert terminal.run("1 + 1").endswith("2")
+    terminal.line("exit")
+    terminal.wait_for("^left behind: None$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored()

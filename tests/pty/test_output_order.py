@@ -36,7 +36,7 @@ HOST = """
             threads[-1].start()
 
     threads = []
-    ipyembed.embed(display_banner=False)
+    ipyembed.embed(display_banner=False, output="OUTPUT")
     stop.set()
     for thread in threads:
         thread.join()
@@ -64,10 +64,8 @@ def _around(text: str, line: str) -> str:
     return text[max(0, at - 500) : at + 500]
 
 
-@pytest.mark.parametrize("pause", [0, 0.001], ids=["flood", "many"])
-def test_lines_stay_in_order(spawn: Spawn, monkeypatch: pytest.MonkeyPatch, pause: float) -> None:
-    monkeypatch.setattr("tests.pty.conftest.Terminal", _NoScreen)
-    terminal = spawn(HOST.replace("PAUSE", str(pause)), env={"PYTHONUNBUFFERED": None})
+def _check_order(spawn: Spawn, host: str, unbuffered: str | None) -> None:
+    terminal = spawn(host, env={"PYTHONUNBUFFERED": unbuffered})
     terminal.wait_for(lambda t: b"]: " in t.transcript)
     for n in range(8):
         mark = terminal.mark()
@@ -83,3 +81,19 @@ def test_lines_stay_in_order(spawn: Spawn, monkeypatch: pytest.MonkeyPatch, paus
         assert len(numbers) > 10
         for a, b in pairwise(numbers):
             assert b == a + 1, _around(text, f"<{name} {a}>")
+
+
+@pytest.mark.parametrize("pause", [0, 0.001], ids=["flood", "many"])
+def test_lines_stay_in_order(spawn: Spawn, monkeypatch: pytest.MonkeyPatch, pause: float) -> None:
+    monkeypatch.setattr("tests.pty.conftest.Terminal", _NoScreen)
+    host = HOST.replace("PAUSE", str(pause)).replace("OUTPUT", "fd")
+    _check_order(spawn, host, unbuffered=None)
+
+
+def test_those_caught_at_the_streams_do_too(spawn: Spawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in `python -u`, if a line is one write; that of a `print()` is two."""
+    monkeypatch.setattr("tests.pty.conftest.Terminal", _NoScreen)
+    host = HOST.replace("PAUSE", "0.001").replace("OUTPUT", "sys")
+    for fd, stream in ((1, "sys.stdout"), (2, "sys.stderr")):
+        host = host.replace(f"os.write({fd}, line.encode())", f"{stream}.write(line)")
+    _check_order(spawn, host, unbuffered="1")

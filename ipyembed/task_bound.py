@@ -30,7 +30,7 @@ def why_bound(manager: object, task: asyncio.Task[Any]) -> str:
         return f"it has a {name} open, which is bound to the task that awaits it"
     # These have asked the task to cancel and will take that back from it at their end.
     if isinstance(manager, asyncio.Timeout):
-        is_ending = manager.expired() or not hasattr(manager, "_cancelling")
+        is_ending = manager.expired()
     else:
         is_ending = bool(getattr(manager, "_parent_cancel_requested", True))
     return f"it has a {name} open, which is about to end it" if is_ending else ""
@@ -40,7 +40,7 @@ def rebind(manager: object, task: asyncio.Task[Any]) -> None:
     """Bind it to `task`, which is new and nobody has cancelled yet. See `why_bound` first."""
     bound: Any = manager
     setattr(bound, _KEPT_IN[type(bound)], task)
-    if isinstance(manager, asyncio.Timeout):
+    if hasattr(bound, "_cancelling"):  # a Timeout's, late versions of 3.11 to 3.13
         bound._cancelling = task.cancelling()  # how often that was asked for before it
 
 

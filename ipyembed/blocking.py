@@ -94,7 +94,8 @@ def find_activity(
         if code is _CALLS_BACK:
             callback = at.f_locals["self"]._callback
             name = getattr(callback, "__qualname__", None) or repr(callback)
-            return _activity(outermost, name, loop)
+            # It is asked for by another thread, too.
+            return _activity(outermost, name, loop or getattr(at.f_locals["self"], "_loop", None))
         if code in _LOOP or at in roots or is_ours(code.co_filename):
             break
         if at.f_globals.get("__name__", "").partition(".")[0] in _TOOLKITS:
@@ -178,14 +179,38 @@ def interrupt(activity: Activity, place: str, as_returned: bool = False) -> NoRe
     `as_returned`: the activity is a coroutine, and its loop is to take it for one that has
     returned.
     """
-    said = _said(activity, place)
-    error = _InActivity(said)
+    raise _to_raise(activity, place, as_returned)
+
+
+def raised_in_thread(
+    find: Callable[[FrameType], Activity | None], describe: Callable[[FrameType], str]
+) -> type[BaseException]:
+    """What to raise by `PyThreadState_SetAsyncExc` in a thread, in the activity that is `find`'s.
+
+    Since Python 3.12 the class is called there, as it is raised. So that is where the thread's
+    trace function is set, and what the class makes is not one of its instances.
+    """
+    if sys.version_info < (3, 12):
+        return Interrupted
+
+    class Raised(BaseException):
+        def __new__(cls) -> Any:
+            frame = sys._getframe(1)
+            activity = find(frame)
+            if activity is None:  # it has gone on meanwhile
+                return Interrupted()
+            return _to_raise(activity, describe(frame), as_returned=False)
+
+    return Raised
+
+
+def _to_raise(activity: Activity, place: str, as_returned: bool) -> BaseException:
+    error = _InActivity(_said(activity, place))
     undo = error.undo = _let_nobody_else_say_it(activity, error)
-    outermost = activity.frame
-    if outermost is None or sys.gettrace() is not None:
-        raise Interrupted(say(activity, place))
-    _replace_at_exit(outermost, error, undo, as_returned)
-    raise error
+    if activity.frame is None or sys.gettrace() is not None:
+        return Interrupted(say(activity, place))
+    _replace_at_exit(activity.frame, error, undo, as_returned)
+    return error
 
 
 def _replace_at_exit(

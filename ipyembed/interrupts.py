@@ -28,7 +28,15 @@ from types import FrameType
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from ipyembed.blocking import Activity, Interrupted, find_activity, frames, interrupt, say
+from ipyembed.blocking import (
+    Activity,
+    Interrupted,
+    find_activity,
+    frames,
+    interrupt,
+    raised_in_thread,
+    say,
+)
 from ipyembed.deadly_signals import DeadlySignals
 from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.gui.wx_app import leaves_sigint_alone
@@ -326,8 +334,12 @@ class CellInterrupts:
         if (name := self.name_task(frame)) is not None:
             activity = replace(activity, name=f"task {name}")
         if isinstance(self._sigint, SigintElsewhere):
-            say(activity, describe_frame(frame))
-            self._sigint.raise_threadsafe(Interrupted)
+            raised = raised_in_thread(
+                partial(find_activity, roots=roots, loop=loop), describe_frame
+            )
+            if raised is Interrupted:
+                say(activity, describe_frame(frame))
+            self._sigint.raise_threadsafe(raised)
         else:
             interrupt(activity, describe_frame(frame), as_returned=self.is_hosts_nursery)
 

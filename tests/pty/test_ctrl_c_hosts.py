@@ -299,3 +299,46 @@ def test_in_what_drops_exceptions(spawn: Spawn) -> None:
     terminal.prompt(4)
     terminal.line("exit")
     assert terminal.wait_exit() == 0
+
+
+OWN_WORK = """
+    import signal, time
+    import ipyembed
+
+    class Header(str):
+        def __format__(self, spec):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.01)
+            return "the header"
+
+    def interrupted(method):
+        def call(*args, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+            return method(*args, **kwargs)
+        return call
+
+    try:
+        ipyembed.embed(header=Header("x"))
+    finally:
+        print("left", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_in_the_shells_own_work(spawn: Spawn) -> None:
+    """The banner; what it does for the history, before and after a cell: nothing is broken off."""
+    terminal = spawn(OWN_WORK)
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    assert "the header" in terminal.screen_text()
+    terminal.run("history = get_ipython().history_manager")
+    for name in ("store_inputs", "store_output"):
+        terminal.run(f"history.{name} = interrupted(history.{name})")
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.run("del history.store_inputs, history.store_output")
+    assert "KeyboardInterrupt" not in terminal.screen_text()
+    lines = "[line for _, line, _ in history.get_range(raw=True)]"
+    assert terminal.run(f"{lines} == list(range(1, 7))").endswith("True")
+    terminal.line("exit")
+    terminal.wait_for("^left True$")
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.pty.conftest import Spawn
@@ -165,6 +167,45 @@ def test_ctrl_c_ends_the_cell_and_not_the_main_thread(spawn: Spawn, entry: str, 
     terminal.ctrl("c")
     terminal.wait_for(r"In \[6\]:\Z")
     assert terminal.run("before is signal.getsignal(signal.SIGINT), heard").endswith("(True, [])")
+    terminal.line("exit")
+    terminal.wait_for("^main ends$")
+    assert "main has heard" not in terminal.screen_text()
+    assert terminal.wait_exit() == 0
+    terminal.assert_terminal_restored(modes)
+
+
+STUCK = """
+async def hang():
+    await asyncio.sleep(0.2)
+    try:
+        naps()
+    except BaseException as error:
+        print("ended", "by", type(error).__name__)
+        raise
+"""
+
+
+@pytest.mark.parametrize("entry", ["embed", "embed_async"])
+def test_ctrl_c_at_the_prompt_ends_a_task_that_blocks(spawn: Spawn, entry: str) -> None:
+    """Before Python 3.12, all that can be done in another thread is to raise."""
+    call = "ipyembed.embed()" if entry == "embed" else "asyncio.run(ipyembed.embed_async())"
+    terminal = spawn(
+        INTERRUPTED_HOST + STUCK + MAIN_THREADS + RUN.format(call=call, main="joins"), cols=250
+    )
+    modes = terminal.tty_modes()
+    terminal.prompt(1)
+    mark = terminal.mark()
+    terminal.run("hung = asyncio.create_task(hang(), name='hung'); await asyncio.sleep(0)")
+    terminal.wait_for("the eval thread has been stuck for .*, task hung")
+    terminal.ctrl("c")
+    kind = "KeyboardInterrupt" if sys.version_info >= (3, 12) else "Interrupted"
+    terminal.wait_for_new(f"ended by {kind}", mark)
+    terminal.wait_for_new("ipyembed: KeyboardInterrupt in task hung, in naps", mark)
+    terminal.wait_for_new("the eval thread is free again", mark)
+    terminal.prompt(2)
+    assert terminal.run("await asyncio.sleep(0.01, hung.done())").endswith("True")
+    assert "Interrupted" in terminal.run("type(hung.exception()).__name__")
+    assert "ipyembed/" not in terminal.screen_text()
     terminal.line("exit")
     terminal.wait_for("^main ends$")
     assert "main has heard" not in terminal.screen_text()

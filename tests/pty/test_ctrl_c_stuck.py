@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.storm import NEEDED
 from tests.pty.terminal import Terminal
 
 HOST = """
@@ -66,6 +67,11 @@ HOST = """
 RUNNERS = {
     "asyncio": "asyncio.run(main())",
     "uvloop": "__import__('uvloop').run(main())",
+    "qasync": (
+        "from PySide6.QtWidgets import QApplication\n"
+        "    app = QApplication([])\n"
+        "    __import__('qasync').run(main())"
+    ),
     "own loop": "ipyembed.embed()",
     "running loop": (
         "main = lambda: None\n"
@@ -81,8 +87,9 @@ RUNNERS = {
 
 @pytest.fixture(params=RUNNERS)
 def terminal(request: pytest.FixtureRequest, spawn: Spawn) -> Terminal:
-    if request.param == "uvloop":
-        pytest.importorskip("uvloop")
+    for name in NEEDED.get(request.param, ()):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    spawn.env["QT_QPA_PLATFORM"] = "offscreen"
     terminal = spawn(HOST.replace("RUN", RUNNERS[request.param]), cols=200)
     terminal.prompt(1)
     if request.param == "own loop":

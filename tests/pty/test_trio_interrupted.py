@@ -116,3 +116,29 @@ def test_a_task_that_blocks_trio_ends_and_no_other(spawn: Spawn) -> None:
     terminal.line("exit")
     terminal.wait_for(r"^ticks go on True$")
     assert terminal.wait_exit() == 0
+
+
+def test_a_cell_awaits_while_a_task_blocks_trio(spawn: Spawn) -> None:
+    """The first is remembered; the second ends the task, and with it the wait of the cell."""
+    terminal = spawn(HOST, cols=120)
+    terminal.run(
+        "async def block():\n"
+        "    await trio.sleep(0.1)\n"
+        "    threading.Timer(0.5, print, ['a while', 'later']).start()\n"
+        "    print('it', 'blocks')\n"
+        "    while True: pass\n"
+    )
+    mark = terminal.mark()
+    terminal.line("host_nursery.start_soon(block); await trio.sleep(1000)")
+    terminal.wait_for_new("it blocks", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("a while later", mark)
+    assert "KeyboardInterrupt" not in terminal.printed_since(mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("ipyembed: KeyboardInterrupt in task .*block, in block", mark)
+    terminal.prompt(3)
+    assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
+    assert terminal.run("host_nursery.cancel_scope.cancel_called").endswith("False")
+    terminal.line("exit")
+    terminal.wait_for(r"^ticks go on True$")
+    assert terminal.wait_exit() == 0

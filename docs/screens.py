@@ -42,16 +42,19 @@ def async_server(environment: dict[str, str]) -> tuple[Terminal, str]:
     return terminal, "python examples/async_server.py"
 
 
+def command_with(function: str, rows: int, environment: dict[str, str]) -> Terminal:
+    """The `ipyembed` command at its third prompt, at which `function` is defined."""
+    command = [sys.executable, "-m", "ipyembed", "--no-banner", "--no-confirm-exit"]
+    terminal = Terminal(command, rows=rows, cols=92, env=environment, cwd=ROOT)
+    terminal.run("import asyncio")
+    terminal.run(function)
+    return terminal
+
+
 def stuck(environment: dict[str, str]) -> tuple[Terminal, str]:
     """A task that never gives control back: the prompt lives, and says where."""
-    command = [sys.executable, "-m", "ipyembed", "--no-banner", "--no-confirm-exit"]
-    terminal = Terminal(command, rows=14, cols=92, env=environment, cwd=ROOT)
-    terminal.prompt(1)
-    terminal.line("import asyncio")
-    terminal.prompt(2)
-    terminal.paste("async def spin():\n    await asyncio.sleep(1)\n    while True: pass")
-    terminal.send("\x1b\r")
-    terminal.prompt(3)
+    function = "async def spin():\n    await asyncio.sleep(1)\n    while True: pass"
+    terminal = command_with(function, 14, environment)
     terminal.line("task = asyncio.create_task(spin()); await asyncio.sleep(0)")
     terminal.prompt(4)
     terminal.send("print('I can still type")
@@ -62,17 +65,11 @@ def stuck(environment: dict[str, str]) -> tuple[Terminal, str]:
 
 def tutorial(environment: dict[str, str]) -> tuple[Terminal, str]:
     """A job prints above a half-typed line."""
-    command = [sys.executable, "-m", "ipyembed", "--no-banner", "--no-confirm-exit"]
-    terminal = Terminal(command, rows=16, cols=92, env=environment, cwd=ROOT)
-    terminal.prompt(1)
-    terminal.line("import asyncio")
-    terminal.prompt(2)
-    terminal.paste(
+    function = (
         "async def tick(times):\n    for i in range(times):\n"
         '        print("tick", i + 1)\n        await asyncio.sleep(1)'
     )
-    terminal.send("\x1b\r")
-    terminal.prompt(3)
+    terminal = command_with(function, 16, environment)
     terminal.line("%bg tick(5)")
     terminal.prompt(4)
     terminal.send("answer = 6 *")

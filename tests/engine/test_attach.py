@@ -73,9 +73,7 @@ def test_server(spawn: Spawn, shared: Engines) -> None:
     assert listing.wait_exit() == 0
     terminal.ctrl("c")
     terminal.prompt()
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)
     assert host.process.poll() is None
     assert "of the client" not in host.output
 

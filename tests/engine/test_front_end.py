@@ -31,8 +31,7 @@ def test_session(spawn: Spawn) -> None:
         terminal.prompt(2)
         assert terminal.run("first") == "faked: first"
         assert terminal.run("if 1:\n    two") == "faked: if 1:\n    two"
-        terminal.line("exit")
-        assert terminal.wait_exit() == 0
+        terminal.leave()
         assert engine.seen["execute_request"] == 3
         assert engine.seen["shutdown_request"] == 0
         terminal.assert_terminal_restored(modes)
@@ -94,8 +93,7 @@ def test_completion_that_is_late_missing_or_doubled(spawn: Spawn) -> None:
         terminal.wait_for_new("faked: and on", mark)
         engine.twice.clear()
         terminal.prompt()
-        terminal.line("exit")
-        assert terminal.wait_exit() == 0
+        terminal.leave()
 
 
 def test_replies_before_their_output_and_unknown_ones(spawn: Spawn) -> None:

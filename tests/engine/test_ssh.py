@@ -178,8 +178,7 @@ def test_session_on_another_machine(spawn: Spawn, there: There, here: Path) -> N
     assert directory.stat().st_mode & 0o777 == 0o700
     assert all(not path.is_file() for path in directory.iterdir())
     assert len(list(directory.glob("s-*"))) == 5
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     assert list(here.iterdir()) == []
     assert host.process.poll() is None
     assert key not in there.log

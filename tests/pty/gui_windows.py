@@ -90,9 +90,3 @@ def cpu_time(terminal: Terminal, cell: str = "tell_cpu_time()") -> float:
     answer = terminal.wait_for_new(r"used [\d.]+ s\r?\n", mark)
     terminal.prompt(n + 1)
     return float(answer.split()[1])
-
-
-def leave(terminal: Terminal) -> None:
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()

@@ -70,6 +70,18 @@ class Terminal(PseudoTerminal):
             start += 1
         return "\n".join(lines[start:end]).strip("\n")
 
+    def leave(self, farewell: str = "", modes: list[Any] | None = None) -> None:
+        """`exit`: the program ends well, says `farewell`, and leaves the terminal as it was.
+
+        `farewell`: a pattern. `modes`: the terminal's when the program had not begun.
+        """
+        self.line("exit")
+        if (status := self.wait_exit()) != 0:
+            raise self._failure(f"ended with exit status {status}")
+        if farewell:
+            self.wait_for(farewell)
+        self.assert_terminal_restored(modes)
+
     # What is checked
 
     def assert_terminal_restored(self, modes_before: list[Any] | None = None) -> None:

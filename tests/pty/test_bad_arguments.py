@@ -77,9 +77,7 @@ def test_bad_arguments_name_the_allowed_values_and_leave_the_terminal_alone(
     assert b"\x1b[?2004h" not in untouched
     assert b"\x1b[6n" not in untouched
     assert terminal.run("await asyncio.sleep(0, 'works')") == "Out[1]: 'works'"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave(modes=before)
 
 
 def test_a_bad_value_in_the_profile_is_refused_too(spawn: Spawn) -> None:

@@ -170,9 +170,7 @@ def check(terminal: Terminal, shell: str, rows: list[Row]) -> None:
             shown += [enter(terminal, cell, row.marks[shell] == "later") for cell in row.cells]
     # Nor has anything come since.
     assert [entry.now(terminal) for entry in shown] == [entry.expected for entry in shown]
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)
 
 
 def enter(terminal: Terminal, cell: Cell, later: bool = False) -> Shown:

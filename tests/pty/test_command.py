@@ -59,8 +59,7 @@ def test_the_prompt_is_threaded(spawn: Spawn, ipython_dir: Path, tmp_path: Path,
     assert terminal.run("__name__, type(get_ipython()).__name__") == (
         "Out[7]: ('__main__', 'ThreadedInteractiveShell')"
     )
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     assert "ipyembed:" not in terminal.screen_text()
     terminal.assert_terminal_restored(before)
 
@@ -102,9 +101,7 @@ def test_i_stays_at_the_prompt(spawn: Spawn, tmp_path: Path, arguments: list[str
     before = terminal.tty_modes()
     assert terminal.run("from_script") == "Out[1]: 'kept'"
     assert terminal.run("await __import__('asyncio').sleep(0, 1)") == "Out[2]: 1"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave(modes=before)
 
 
 def test_exit_codes_of_scripts_and_errors_in_them(spawn: Spawn, tmp_path: Path) -> None:
@@ -179,9 +176,7 @@ def test_policies_on_the_command_line(spawn: Spawn) -> None:
     assert terminal.run("%config LoopJuggler.stuck_after") == "Out[3]: 7.0"
     assert "['outside', 'inside']" in terminal.run("%config LoopJuggler.sync_cells = 'wrong'")
     assert terminal.run("%config LoopJuggler.sync_cells") == "Out[5]: 'inside'"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 @pytest.mark.parametrize(

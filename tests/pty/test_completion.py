@@ -169,8 +169,7 @@ def test_no_user_object_harms_the_prompt(spawn: Spawn, entry: str) -> None:
     assert terminal.prompt() == n
     # somebody else's standard output is where it was
     assert terminal.run("print('six', 6)") == "six 6"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 @pytest.mark.parametrize("entry", ["own loop", "host loop"])
@@ -241,9 +240,7 @@ def test_an_interrupt_of_a_completion_is_not_the_hosts(spawn: Spawn) -> None:
     terminal.signal(signal.SIGINT)
     terminal.prompt(n + 1)
     assert terminal.output(n).endswith(f"Out[{n}]: 0")
-    terminal.line("exit")
-    terminal.wait_for("^left, not cancelled: True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^left, not cancelled: True$")
 
 
 def test_as_readline_does_it(spawn: Spawn) -> None:
@@ -287,5 +284,4 @@ def test_on_the_prompt_thread_by_policy(spawn: Spawn) -> None:
     terminal.run("asyncio.get_running_loop().call_soon(waits.say); before = len(seen)")
     complete(terminal, "noted.", "alpha_one", "alpha_two")
     (spawn.path / "gate").touch()
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

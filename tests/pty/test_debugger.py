@@ -125,8 +125,7 @@ def test_in_cells(spawn: Spawn, entry: str) -> None:
         terminal.wait_for(r"^\(Pdb\)")
         terminal.line("c")
         terminal.prompt()
-        terminal.line("exit")
-        assert terminal.wait_exit() == 0
+        terminal.leave()
 
 
 def test_another_thread_while_one_types(spawn: Spawn) -> None:

@@ -41,6 +41,4 @@ def test_the_tour(
         terminal.wait_for("^demo: the window has been closed$")
     terminal.run("%cancel --all")
     terminal.wait_for(r"^\[1\] cancelled counter$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)

@@ -137,9 +137,7 @@ def test_cells_and_tasks_run_on_the_calling_thread_and_the_prompt_does_not(spawn
     terminal.line()
     terminal.prompt(7)
     assert terminal.output(6) == "Out[6]: True"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_kill_embedded_in_a_loop(spawn: Spawn) -> None:
@@ -227,10 +225,7 @@ def test_in_an_except_block(spawn: Spawn) -> None:
     assert "ZeroDivisionError: division by zero" in terminal.run("raise")
     assert "KeyError: 'other'" in terminal.run("raise KeyError('other')")
     assert terminal.run("error.__context__ is None") == "Out[5]: True"
-    terminal.line("exit")
-    terminal.wait_for("^still raised: division by zero")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^still raised: division by zero")
 
 
 def test_an_embed_in_a_cell_of_another(spawn: Spawn) -> None:
@@ -262,10 +257,7 @@ def test_an_embed_in_a_cell_of_another(spawn: Spawn) -> None:
         assert f"\nOut[{n}]: {at}" in terminal.screen_text()
     assert terminal.run("get_ipython() is shells[0], len(In)") == "Out[5]: (True, 6)"
     terminal.run("mine = 'changed'")
-    terminal.line("exit")
-    terminal.wait_for("^mine is changed")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^mine is changed")
 
 
 def test_an_embed_typed_at_the_prompt_of_ipython(spawn: Spawn) -> None:
@@ -287,6 +279,4 @@ def test_an_embed_typed_at_the_prompt_of_ipython(spawn: Spawn) -> None:
         "Out[5]: (6, True, 42, [2, 4])"
     )
     assert terminal.run("_, __, _5 is _, _i5 == In[5]").startswith("Out[6]: ((6, True, 42, [2, 4])")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()

@@ -89,8 +89,7 @@ def test_what_a_cell_opens_another_can_close(spawn: Spawn, runner: str) -> None:
     terminal.run("await asyncio.sleep(0)")
     assert "Traceback" not in terminal.run("await timeout.__aexit__(None, None, None)")
     assert terminal.run("timeout.expired()").endswith("False")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_a_timeout_opened_in_a_cell_ends_only_that_cell(spawn: Spawn) -> None:
@@ -99,8 +98,7 @@ def test_a_timeout_opened_in_a_cell_ends_only_that_cell(spawn: Spawn) -> None:
     out = terminal.run("async with asyncio.timeout(0.05):\n    await asyncio.sleep(1000)\n")
     assert "TimeoutError" in out
     assert terminal.run("me.cancelling()").endswith("0")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 CANCELLED = """
@@ -227,9 +225,7 @@ def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn) -> None:
         terminal.prompt(n + 3)
     assert terminal.run("me.cancelling(), background.done()").endswith("(0, False)")
     assert "ipyembed/" not in terminal.screen_text()
-    terminal.line("exit")
-    terminal.wait_for(r"^left with 41 unset 0 True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^left with 41 unset 0 True$")
 
 
 def test_outside_a_loop_it_says_so(spawn: Spawn) -> None:

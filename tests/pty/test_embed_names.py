@@ -105,10 +105,7 @@ def test_a_functions_variables_are_live_both_ways(spawn: Spawn) -> None:
     assert terminal.run("local, argument, constant, str(new)") == (
         "Out[1]: ('changed', 'argument!', [1], 'division by zero')"
     )
-    terminal.line("exit")
-    terminal.wait_for(r"^module: \['embed', 'outer'\]")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave(r"^module: \['embed', 'outer'\]")
 
 
 @pytest.mark.parametrize("inside", ["a module", "a function"])
@@ -183,10 +180,7 @@ def test_a_module_is_the_shells_own(spawn: Spawn) -> None:
     terminal.prompt(1)
     assert terminal.run("inside, x, [inside for _ in 'a']") == "Out[1]: (1, 7, [1])"
     terminal.run("inside += 1; added = (lambda: inside)()")
-    terminal.line("exit")
-    terminal.wait_for("^in the class: 2 2")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^in the class: 2 2")
 
 
 def test_unusual_callers(spawn: Spawn) -> None:
@@ -224,10 +218,7 @@ def test_unusual_callers(spawn: Spawn) -> None:
     terminal.wait_for("^after exec: {'local': 'set', 'made': 'set'} set too")
     terminal.prompt(1)
     terminal.run("kept += 1; added = (lambda: kept)(); del dropped")
-    terminal.line("exit")
-    terminal.wait_for("^given: {'kept': 2, 'added': 2}")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^given: {'kept': 2, 'added': 2}")
 
 
 def test_names_that_IPython_uses_too(spawn: Spawn) -> None:
@@ -252,7 +243,4 @@ def test_names_that_IPython_uses_too(spawn: Spawn) -> None:
     terminal.prompt(1)
     assert terminal.run("_('typed')") == "Out[1]: 'typed?'"
     terminal.run("1 + 1")
-    terminal.line("exit")
-    terminal.wait_for(r"^still mine\? In of the module exit of the module")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave(r"^still mine\? In of the module exit of the module")

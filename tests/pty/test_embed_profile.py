@@ -20,9 +20,7 @@ EMBED = """
 def leave(terminal: Terminal) -> None:
     terminal.ctrl("c")  # empties the line
     terminal.wait_for(lambda t: re.search(r"In \[\d+\]:$", t.screen.rows[t.cursor[0]]))
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def colour_of(terminal: Terminal, start: str) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.pty.conftest import Spawn
-from tests.pty.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "__init__.py")
@@ -52,14 +51,6 @@ def get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:
         text: str = answer.read().decode()
         return text
-
-
-def leave(terminal: Terminal, modes: list[object], farewell: str) -> None:
-    """`exit`, after which the program ends well and says so."""
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.wait_for(farewell)
-    terminal.assert_terminal_restored(modes)
 
 
 def test_each_example_has_a_test() -> None:
@@ -103,7 +94,7 @@ def test_ticker(spawn: Spawn) -> None:
     terminal.wait_for("^There is 1 running job, which will go on")
     terminal.run("%cancel 1")
     terminal.wait_for(r"^\[1\] cancelled ticker\(\)$")
-    leave(terminal, modes, r"ticked \d+ times")
+    terminal.leave(r"ticked \d+ times", modes)
 
 
 def test_async_server(spawn: Spawn) -> None:
@@ -140,7 +131,7 @@ def test_async_server(spawn: Spawn) -> None:
     terminal.ctrl("c")
     terminal.wait_for(r"^In \[6\]:$")
     terminal.run("await task")
-    leave(terminal, modes, "^the server has stopped$")
+    terminal.leave("^the server has stopped$", modes)
 
 
 def test_async_server_stops_with_a_connection_that_says_nothing(spawn: Spawn) -> None:
@@ -150,7 +141,7 @@ def test_async_server_stops_with_a_connection_that_says_nothing(spawn: Spawn) ->
     terminal.prompt(1)
     with socket.create_connection(("127.0.0.1", port), timeout=10):
         terminal.run("await fetch('/')")  # by then the silent one has been accepted
-        leave(terminal, modes, "^the server has stopped$")
+        terminal.leave("^the server has stopped$", modes)
     assert "Traceback" not in terminal.screen_text()
 
 
@@ -164,7 +155,7 @@ def test_plain_script(spawn: Spawn) -> None:
     terminal.send("half ty")
     terminal.wait_for(r"^tick 2\nIn \[4\]: half ty$")
     terminal.ctrl("c")
-    leave(terminal, modes, "^the script goes on; total is 42$")
+    terminal.leave("^the script goes on; total is 42$", modes)
 
 
 def test_in_a_coroutine(spawn: Spawn) -> None:
@@ -177,7 +168,7 @@ def test_in_a_coroutine(spawn: Spawn) -> None:
     # As many new beats as are waited for: that they come at all is what is tested.
     assert terminal.run("while queue.qsize() < 20: await asyncio.sleep(0.01)") == ""
     assert terminal.run(f"beats > {before}") == "Out[5]: True"
-    leave(terminal, modes, r"^the host goes on: [1-9]\d* beats since you left$")
+    terminal.leave(r"^the host goes on: [1-9]\d* beats since you left$", modes)
 
 
 def test_worker_thread(spawn: Spawn) -> None:
@@ -191,7 +182,7 @@ def test_worker_thread(spawn: Spawn) -> None:
     terminal.run("while rounds < seen + 3: await asyncio.sleep(0.01)")
     terminal.line("stop.set()")
     terminal.wait_for(r"^main thread: stopped after \d+ rounds$")
-    leave(terminal, modes, "^main thread: the shell has ended$")
+    terminal.leave("^main thread: the shell has ended$", modes)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
@@ -206,7 +197,7 @@ def test_a_window(spawn: Spawn, display: str, toolkits: set[str], name: str) -> 
     assert re.search(r"^GUI loop +\w+ \(.*\), strategy select$", loops, re.MULTILINE)
     assert terminal.run("await asyncio.sleep(0.2); clock.done()").endswith("False")
     terminal.run("pace = 0.01; clock.cancel()")
-    leave(terminal, modes, "exit")
+    terminal.leave("exit", modes)
 
 
 def test_at_an_exception(spawn: Spawn) -> None:
@@ -221,7 +212,7 @@ def test_at_an_exception(spawn: Spawn) -> None:
     terminal.line("q")
     terminal.prompt(4)
     terminal.run("order['price'] = 12.5")
-    leave(terminal, modes, r"^the script goes on; total is 19\.70$")
+    terminal.leave(r"^the script goes on; total is 19\.70$", modes)
 
 
 def test_at_a_breakpoint(spawn: Spawn) -> None:
@@ -256,7 +247,7 @@ def test_logging_service(spawn: Spawn) -> None:
     # Lines of the service may come after it.
     shown = terminal.run("settings.pace = 0.5; log.warning('hello')")
     assert re.search("WARNING: hello$", shown, re.MULTILINE)
-    leave(terminal, modes, r"INFO: the service has stopped after \d+ lines$")
+    terminal.leave(r"INFO: the service has stopped after \d+ lines$", modes)
 
 
 def test_profile_config(spawn: Spawn) -> None:
@@ -267,9 +258,7 @@ def test_profile_config(spawn: Spawn) -> None:
     terminal.run("task = asyncio.create_task(asyncio.sleep(0, 'slept'))")
     assert terminal.run("await task") == "Out[2]: 'slept'"
     assert terminal.run("%config LoopJuggler.stuck_after") == "Out[3]: 3.0"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)
 
 
 def test_own_gui_hook(spawn: Spawn) -> None:
@@ -281,7 +270,7 @@ def test_own_gui_hook(spawn: Spawn) -> None:
     terminal.run("before = toy.frames\nwhile toy.frames < before + 3: await asyncio.sleep(0.01)")
     terminal.run("%gui")
     assert terminal.run("toy.frames") == terminal.run("toy.frames").replace("[5]", "[4]")
-    leave(terminal, modes, r"^the toy has drawn \d+ frames$")
+    terminal.leave(r"^the toy has drawn \d+ frames$", modes)
 
 
 def test_live_plot(spawn: Spawn, display: str, toolkits: set[str]) -> None:
@@ -296,7 +285,7 @@ def test_live_plot(spawn: Spawn, display: str, toolkits: set[str]) -> None:
     # It has been drawn, not only asked for.
     terminal.run("drawn = []; _ = fig.canvas.mpl_connect('draw_event', drawn.append)")
     terminal.run("while not drawn: await asyncio.sleep(0.01)")
-    leave(terminal, modes, r"^\d+ points were drawn$")
+    terminal.leave(r"^\d+ points were drawn$", modes)
 
 
 def test_on_qasync(spawn: Spawn, toolkits: set[str]) -> None:
@@ -309,7 +298,7 @@ def test_on_qasync(spawn: Spawn, toolkits: set[str]) -> None:
     assert terminal.run("await count_down(0.1)") == "Out[1]: 'done'"
     terminal.run("button.click()")
     assert terminal.run("while not 0 < bar.value() < 99: await asyncio.sleep(0.01)") == ""
-    leave(terminal, modes, "^the window closes$")
+    terminal.leave("^the window closes$", modes)
 
 
 def test_on_trio(spawn: Spawn) -> None:
@@ -319,7 +308,7 @@ def test_on_trio(spawn: Spawn) -> None:
     terminal.prompt(1)
     assert "first: 1" in terminal.run("{await done.receive(), await done.receive()}")
     assert terminal.run("with trio.move_on_after(0.01): await trio.sleep_forever()") == ""
-    leave(terminal, modes, r"^all workers have stopped; \d+ results were left$")
+    terminal.leave(r"^all workers have stopped; \d+ results were left$", modes)
 
 
 def test_on_uvloop(spawn: Spawn) -> None:
@@ -330,7 +319,7 @@ def test_on_uvloop(spawn: Spawn) -> None:
     assert "uvloop.Loop" in terminal.run("type(asyncio.get_running_loop())")
     answers = terminal.run('await asyncio.gather(*map(ask, "abc"))')
     assert answers == "Out[2]: ['A', 'B', 'C']"
-    leave(terminal, modes, "^the server has had 3 connections$")
+    terminal.leave("^the server has had 3 connections$", modes)
 
 
 def test_web_app(spawn: Spawn) -> None:
@@ -346,4 +335,4 @@ def test_web_app(spawn: Spawn) -> None:
     terminal.wait_for(r'"GET /items/tea HTTP/1\.1" 200 OK\nIn \[2\]: half ty$')
     terminal.ctrl("c")
     terminal.wait_for(r"^In \[2\]:$")
-    leave(terminal, modes, "^the server has stopped$")
+    terminal.leave("^the server has stopped$", modes)

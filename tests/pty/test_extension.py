@@ -34,12 +34,6 @@ def grows(path: Path) -> Callable[[Terminal], bool]:
     return lambda _: path.stat().st_size >= before + 3
 
 
-def leave(terminal: Terminal) -> None:
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
-
-
 def test_tasks_of_before_and_after_tick_while_the_prompt_waits(
     spawn: Spawn, tmp_path: Path
 ) -> None:
@@ -73,7 +67,7 @@ def test_tasks_of_before_and_after_tick_while_the_prompt_waits(
     terminal.run("await asyncio.sleep(0.1)")  # ended by none of this
     assert (tmp_path / "late").stat().st_size > still
     assert terminal.run("task_early.done(), task_late.done()").endswith("(False, False)")
-    leave(terminal)
+    terminal.leave()
     terminal.assert_terminal_restored(before)
 
 
@@ -144,7 +138,7 @@ def test_unload_puts_every_attribute_back(
         terminal.line(line)
     terminal.wait_for("^loaded True")
     assert "nothing" in terminal.wait_for("^left .*")
-    leave(terminal)
+    terminal.leave()
 
 
 def test_loaded_by_a_profile_or_the_command_line(
@@ -157,7 +151,7 @@ def test_loaded_by_a_profile_or_the_command_line(
         terminal.wait_for(grows(tmp_path / "ticks"))
         assert terminal.run("%unload_ext ipyembed") == ""
         assert terminal.run("6 * 7").endswith("42")
-        leave(terminal)
+        terminal.leave()
 
 
 @pytest.mark.parametrize("way", ["exit", "quit()", "get_ipython().ask_exit()", "Ctrl-D"])
@@ -193,7 +187,7 @@ def test_embed_in_a_cell_of_a_shell_that_has_it(spawn: Spawn) -> None:
         terminal.prompt(n + 1)
         assert f"\nOut[{n}]: 'KEPT'" in terminal.screen_text()
         terminal.run("%unload_ext ipyembed")
-    leave(terminal)
+    terminal.leave()
 
 
 def test_in_a_shell_that_is_threaded_already(spawn: Spawn) -> None:
@@ -205,7 +199,7 @@ def test_in_a_shell_that_is_threaded_already(spawn: Spawn) -> None:
             assert said.endswith("already.")
             assert said.count(".") == 1
     assert terminal.run("await __import__('asyncio').sleep(0, 'threaded')") == "Out[4]: 'threaded'"
-    leave(terminal)
+    terminal.leave()
 
 
 def test_in_a_shell_without_terminal_says_one_sentence() -> None:

@@ -63,9 +63,7 @@ def test_a_forked_child_has_a_shell_of_its_own(spawn: Spawn, first: str) -> None
         terminal.line("exit")
     terminal.prompt(1)
     assert terminal.run("where, await asyncio.sleep(0, 1)") == "Out[1]: ('parent again', 1)"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave(modes=before)
 
 
 def test_a_child_that_never_embeds_leaves_the_parents_prompt_alone(spawn: Spawn) -> None:
@@ -90,7 +88,4 @@ def test_a_child_that_never_embeds_leaves_the_parents_prompt_alone(spawn: Spawn)
     terminal.run("forking.start()")
     terminal.wait_for("^status 3")
     assert terminal.run("await __import__('asyncio').sleep(0, 'works')") == "Out[4]: 'works'"
-    terminal.line("exit")
-    terminal.wait_for("^left")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave("^left", modes=before)

@@ -52,9 +52,7 @@ def test_beside_the_toolkit_s_own_main_loop(spawn: Spawn, display: str, program:
     terminal.prompt(1)
     terminal.run("before = ticks")
     assert terminal.run("await asyncio.sleep(0.3); ticks > before + 3").endswith("True")
-    terminal.line("exit")
-    terminal.wait_for("^left ticks True paints True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^left ticks True paints True$")
 
 
 @pytest.mark.parametrize("strategy", ["select", "thread", "slice"])
@@ -74,5 +72,4 @@ def test_each_strategy(spawn: Spawn, display: str, program: str, strategy: str) 
         "post(lambda: loop.call_soon(print, 'scheduled by a callback'))"
     )
     terminal.wait_for("^scheduled by a callback$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

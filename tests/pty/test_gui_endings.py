@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from tests.pty.conftest import Spawn
-from tests.pty.gui_windows import LITTLE, cpu_time, leave, on_screen, told, window_text
+from tests.pty.gui_windows import LITTLE, cpu_time, on_screen, told, window_text
 from tests.pty.terminal import Terminal
 
 EMBED_ASYNC = """
@@ -64,7 +64,7 @@ def test_the_toolkit_ends(
         mark = terminal.mark()
         terminal.run("post(lambda: print('posted', 1 + 1))")
         terminal.wait_for_new(r"posted 2\r?\n", mark)
-    leave(terminal)
+    terminal.leave()
 
 
 def test_an_exception_in_a_callback_leaves_the_line_alone(
@@ -84,7 +84,7 @@ def test_an_exception_in_a_callback_leaves_the_line_alone(
     terminal.line("lf'.upper()")
     terminal.wait_for(r"^Out\[3\]: 'HALF'$")
     assert told(terminal, "tell_ticks(10)")
-    leave(terminal)
+    terminal.leave()
 
 
 #: `modal()` opens a dialog and returns when it has been closed; `shut()` closes it.
@@ -182,7 +182,7 @@ def test_a_modal_dialog_opened_by_a_callback(
     terminal.line()
     terminal.wait_for(r"^Out\[3\]: 'TYPED'$")
     assert_all_is_well(terminal)
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("strategy", ["select", "thread", "slice"])
@@ -223,4 +223,4 @@ def test_no_wake_up_is_lost_in_a_modal_dialog(
     terminal.wait_for_new(r"rung\r?\n", mark)
     terminal.prompt(2)
     assert terminal.run("await asyncio.sleep(0.05, 'alive')").endswith("'alive'")
-    leave(terminal)
+    terminal.leave()

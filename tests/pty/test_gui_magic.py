@@ -9,7 +9,7 @@ import pytest
 
 from tests.pty.conftest import Spawn
 from tests.pty.gui_programs import PROGRAMS
-from tests.pty.gui_windows import gui_name, leave, on_screen, stands_still, ticks, write_window
+from tests.pty.gui_windows import gui_name, on_screen, stands_still, ticks, write_window
 from tests.pty.terminal import Terminal
 
 WINDOWS = [name for name in PROGRAMS if name != "pyglet"]
@@ -66,7 +66,7 @@ def test_on_and_off(
     assert ticks(terminal)
     assert terminal.run("get_ipython().active_eventloop").endswith(f"'{PROGRAMS[program].toolkit}'")
     terminal.run("w.close()")
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("shell", ["%load_ext first", "%gui first", "ipyembed"])
@@ -95,7 +95,7 @@ def test_another_one_without_disabling_first(
     assert terminal.run(f"%gui {gui_name(first)}") == ""
     assert ticks(terminal, "first")
     assert stands_still(terminal, "second")
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("shell", ["%load_ext first", "ipyembed"])
@@ -108,7 +108,7 @@ def test_an_unknown_one_is_refused_as_by_IPython(
     assert "No event loop integration for 'nonsense'." in said
     assert "Supported event loops are: qt, qt5, qt6, gtk" in said
     assert ticks(terminal)  # the one that there was goes on
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("program", WINDOWS)
@@ -127,4 +127,4 @@ def test_IPython_s_own_hook_carries_on_after_unload(
     mark = terminal.mark()
     terminal.line("print('after', get_ipython().active_eventloop)")
     terminal.wait_for_new(rf"after {PROGRAMS[program].toolkit}\r?\n", mark)
-    leave(terminal)
+    terminal.leave()

@@ -11,7 +11,6 @@ import pytest
 from tests.pty.conftest import Spawn
 from tests.pty.gui_programs import PROGRAMS
 from tests.pty.gui_windows import (
-    leave,
     on_screen,
     stands_still,
     ticks,
@@ -74,7 +73,7 @@ def test_every_way_to_set_it(
     assert terminal.run(f"%config LoopJuggler.gui = {other!r}") == ""
     assert stands_still(terminal) if other == "off" else ticks(terminal)
     terminal.run("w.close()")
-    leave(terminal)
+    terminal.leave()
 
 
 def test_a_value_that_does_not_exist_is_refused_live(
@@ -86,7 +85,7 @@ def test_a_value_that_does_not_exist_is_refused_live(
     assert said.endswith("not 'nonsense'")
     assert terminal.run("%config LoopJuggler.gui").endswith("'auto'")
     assert ticks(terminal)
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -144,14 +143,14 @@ def test_auto_finds_what_a_cell_brings_up_and_imports_nothing_itself(
     assert ticks(terminal)
     terminal.run("w.close()")
     assert terminal.run("'alive'").endswith("'alive'")
-    leave(terminal)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("policy", ["off", "auto"])
 def test_a_program_without_a_toolkit_does_not_get_one(spawn: Spawn, policy: str) -> None:
     terminal = spawn(f"import sys\nfrom ipyembed import embed\nembed(gui={policy!r})")
     assert terminal.run(f"{TOOLKITS} & set(sys.modules)").endswith("set()")
-    leave(terminal)
+    terminal.leave()
 
 
 #: Hooks as users write them: one asks again and again, the other watches the descriptor.
@@ -213,4 +212,4 @@ def test_a_registered_hook_is_turned_and_asyncio_with_it(
     assert terminal.run("%config LoopJuggler.gui").endswith("'mine'")
     assert terminal.run("%gui") == ""
     assert not told(terminal, "tell_turns(0.2)")
-    leave(terminal)
+    terminal.leave()

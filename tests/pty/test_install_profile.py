@@ -34,9 +34,7 @@ def test_an_installed_profile_is_threaded(spawn: Spawn, ipython_dir: Path, name:
     terminal.run("async def tick():\n    await asyncio.sleep(0.01); print('ticked', 6 * 7)")
     terminal.run("task = asyncio.create_task(tick()); await asyncio.sleep(0)")
     terminal.wait_for("^ticked 42")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_other_profiles_are_as_before(spawn: Spawn) -> None:

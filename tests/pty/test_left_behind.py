@@ -211,6 +211,4 @@ def test_the_prompt_thread_is_not_there_before_the_first_prompt(spawn: Spawn) ->
     terminal.wait_for(r"^made: \[\]$")
     terminal.prompt(1)
     assert terminal.run("names()").find("ipyembed-prompt") > 0
-    terminal.line("exit")
-    terminal.wait_for(r"^after: \[\]$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^after: \[\]$")

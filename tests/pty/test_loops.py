@@ -83,9 +83,7 @@ def test_loops(spawn: Spawn, kind: str) -> None:
     # live: what %config changes is what %loops shows
     terminal.run("%config LoopJuggler.stuck_after = 7.5")
     assert re.search(r"^  stuck_after +7\.5$", terminal.run("%loops"), re.MULTILINE)
-    terminal.line("exit")
-    terminal.wait_for("^afterwards: no shell is open")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^afterwards: no shell is open")
 
 
 def test_calls_from_another_thread(spawn: Spawn) -> None:
@@ -97,5 +95,4 @@ def test_calls_from_another_thread(spawn: Spawn) -> None:
     terminal.wait_for("^called on MainThread$")
     # and while a cell awaits, which needs the call to be made
     assert terminal.run("await asyncio.to_thread(call)").startswith("called on MainThread")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from tests.pty.conftest import Spawn
-from tests.pty.gui_windows import LITTLE, cpu_time, leave, on_screen, told
+from tests.pty.gui_windows import LITTLE, cpu_time, on_screen, told
 from tests.pty.terminal import Terminal
 
 BACKENDS = {"qt": "QtAgg", "tk": "TkAgg"}
@@ -133,7 +133,7 @@ def test_a_window_is_responsive_while_asyncio_updates_it(
     assert terminal.run("await asyncio.sleep(0.05, 'alive')").endswith("'alive'")
     assert terminal.run("plt.get_fignums()").endswith("[]")
     assert cpu_time(terminal) < LITTLE
-    leave(terminal)
+    terminal.leave()
 
 
 def magic_shell(spawn: Spawn, display: str, shell: str) -> Terminal:
@@ -164,7 +164,7 @@ def test_the_magic_matplotlib(spawn: Spawn, display: str, gui: str, shell: str) 
     assert told(terminal, "tell_draws()")
     terminal.run("plt.close(figure)")
     assert terminal.run("await asyncio.sleep(0.05, 'alive')").endswith("'alive'")
-    leave(terminal)
+    terminal.leave()
 
 
 def test_the_magic_pylab_says_what_IPython_says(spawn: Spawn, display: str, gui: str) -> None:

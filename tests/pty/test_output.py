@@ -131,10 +131,7 @@ def test_whoever_prints(spawn: Spawn, opened: str) -> None:
         "done",
     ]
     assert any("a warning" in row for row in rows)
-    terminal.line("exit")
-    terminal.wait_for("^home again: True")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^home again: True")
 
 
 def test_unhandled_errors(spawn: Spawn) -> None:
@@ -196,8 +193,7 @@ def test_what_is_redirected_stays_redirected(spawn: Spawn, redirected: int) -> N
     terminal.line("threading.Timer(0.1, both).start()")
     kept, other = ("stderr", "stdout") if redirected == 1 else ("stdout", "stderr")
     terminal.wait_for(f"^to {kept}\n+to {kept}$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     assert f"to {other}" not in terminal.screen_text()
     assert path.read_text().count(f"to {other}\n") == 2
 
@@ -227,5 +223,4 @@ def test_a_line_of_ours_has_a_row_of_its_own(spawn: Spawn) -> None:
     terminal.wait_for("^the other half$")
     terminal.line("")
     terminal.wait_for(r"^Out\[1\]: 1$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

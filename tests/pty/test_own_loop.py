@@ -47,9 +47,7 @@ def test_a_task_ticks_while_one_types(spawn: Spawn, entry: str) -> None:
     terminal.wait_for(r"^In \[4\]: half-typed$")
     terminal.ctrl("u")
     assert terminal.run("task.done()").endswith("True")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_policy_pause_lets_it_stand(spawn: Spawn) -> None:
@@ -64,8 +62,7 @@ def test_policy_pause_lets_it_stand(spawn: Spawn) -> None:
     terminal.run("handle = later(0.02, print, 'ran')")
     terminal.run("%config LoopJuggler.asyncio_at_prompt = 'run'")
     terminal.wait_for("^ran$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_a_stuck_coroutine_cannot_freeze_the_prompt(spawn: Spawn) -> None:
@@ -91,8 +88,7 @@ def test_it_says_when_the_eval_thread_is_free_again(spawn: Spawn) -> None:
     terminal.wait_for(r"stuck for 0\.2 s in sleep,|stuck for 0\.2 s in sleep;")
     terminal.wait_for(r"the eval thread is free again after 0\.\d s")
     assert terminal.run("'free'").endswith("'free'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_sync_cells_outside_by_default(spawn: Spawn) -> None:
@@ -110,8 +106,7 @@ def test_sync_cells_outside_by_default(spawn: Spawn) -> None:
     assert terminal.run("get_ipython().run_cell('6*7').result").endswith("42")
     terminal.run("%config LoopJuggler.sync_cells = 'outside'")
     assert terminal.run("asyncio.run(asyncio.sleep(0.01, 'own run'))").endswith("'own run'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 @pytest.mark.parametrize("sync_cells", ["outside", "inside"])
@@ -124,9 +119,7 @@ def test_context_variables(spawn: Spawn, sync_cells: str) -> None:
     assert terminal.run("var.get()").endswith("'unset'")
     terminal.run("await asyncio.sleep(0); var.set('async')")
     assert terminal.run("var.get()").endswith("'async'")
-    terminal.line("exit")
-    terminal.wait_for("^after: async$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^after: async$")
 
 
 def test_an_error_in_a_task_is_shown_above_the_prompt(spawn: Spawn) -> None:
@@ -138,8 +131,7 @@ def test_an_error_in_a_task_is_shown_above_the_prompt(spawn: Spawn) -> None:
         terminal.run("await asyncio.sleep(0); task = asyncio.create_task(fail()); del task")
         terminal.wait_for(("ValueError: one", "SystemExit: two")[number])
         assert terminal.run("'alive'").endswith("'alive'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_tasks_that_are_left_are_cancelled_and_the_stubborn_named(spawn: Spawn) -> None:
@@ -175,8 +167,7 @@ def test_ctrl_c(spawn: Spawn) -> None:
     terminal.ctrl("c")
     terminal.wait_for(r"^In \[3\]:$")
     assert terminal.run("1 + 1").endswith("2")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_an_interrupt_from_outside_brings_a_new_prompt(spawn: Spawn) -> None:
@@ -193,6 +184,4 @@ def test_an_interrupt_from_outside_brings_a_new_prompt(spawn: Spawn) -> None:
         terminal.wait_for_new(r"In \[1\]: ", mark)
         terminal.prompt(1)
         assert terminal.run("await asyncio.sleep(0.01, 'alive')").endswith("'alive'")
-        terminal.line("exit")
-        assert terminal.wait_exit() == 0
-        terminal.assert_terminal_restored(modes)
+        terminal.leave(modes=modes)

@@ -41,13 +41,6 @@ def leave_pager(terminal: Terminal, mark: int, goes_on: bool = True) -> None:
     terminal.wait_for_new("it heard yes", mark)
 
 
-def exit_from(terminal: Terminal) -> None:
-    terminal.line("exit")
-    terminal.wait_for("^left")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
-
-
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_host_loop_goes_on(spawn: Spawn, tmp_path: Path, runner: str) -> None:
     if runner != "asyncio":
@@ -73,7 +66,7 @@ def test_the_host_loop_goes_on(spawn: Spawn, tmp_path: Path, runner: str) -> Non
     mark = terminal.mark()
     leave_pager(terminal, mark)
     terminal.prompt(7)
-    exit_from(terminal)
+    terminal.leave("^left")
 
 
 def test_under_trio(spawn: Spawn, tmp_path: Path) -> None:
@@ -108,7 +101,7 @@ def test_under_trio(spawn: Spawn, tmp_path: Path) -> None:
     terminal.line("get_ipython().run_line_magic('system', 'true')")
     terminal.wait_for_new("the host's loop cannot be re-entered, so it stands still", mark)
     terminal.prompt(4)
-    exit_from(terminal)
+    terminal.leave("^left")
 
 
 def test_cancelled_in_the_pager(spawn: Spawn, tmp_path: Path) -> None:
@@ -182,10 +175,7 @@ def test_less(spawn: Spawn) -> None:
         terminal.send("q")
         terminal.wait_for(lambda t: not t.screen.in_alternate_screen)
     terminal.prompt(4)
-    terminal.line("exit")
-    terminal.wait_for("^left pydoc <class '_sitebuiltins._Helper'>$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave("^left pydoc <class '_sitebuiltins._Helper'>$", modes=modes)
 
 
 def test_settings_of_ipython(spawn: Spawn, ipython_dir: Path, tmp_path: Path) -> None:
@@ -203,8 +193,7 @@ def test_settings_of_ipython(spawn: Spawn, ipython_dir: Path, tmp_path: Path) ->
     terminal.run("%config TerminalInteractiveShell.display_page = False")
     terminal.run("get_ipython().set_hook('show_in_pager', lambda *a, **k: print('the', 'user'))")
     assert terminal.run("long?").endswith("the user")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_a_pager_that_does_not_exist(spawn: Spawn) -> None:
@@ -215,6 +204,4 @@ def test_a_pager_that_does_not_exist(spawn: Spawn) -> None:
     terminal.wait_for("^---Return to continue, q to quit---")
     terminal.line("q")
     terminal.prompt(2)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()

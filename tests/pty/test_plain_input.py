@@ -206,8 +206,7 @@ def test_a_dumb_terminal(spawn: Spawn, host: Path) -> None:
     terminal.prompt(4)
     terminal.line("task = asyncio.create_task(tick()); await asyncio.sleep(0)")
     terminal.wait_for(r"ticked 42")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     moves = re.findall(rb"\x1b\[[\d;]*[ABCDEFGHJKSTf]", terminal.transcript)
     assert moves == []
     terminal.assert_terminal_restored(before)
@@ -243,7 +242,6 @@ def test_simple_prompt(spawn: Spawn, how: str) -> None:
     terminal.wait_for(r"Do you really want to exit \(\[y\]/n\)\?")
     terminal.line("n")
     terminal.prompt(6)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     assert b"\x1b[?" not in terminal.transcript
     terminal.assert_terminal_restored(before)

@@ -43,7 +43,4 @@ def test_the_prompt_is_drawn_anew(spawn: Spawn, kind: str) -> None:
     # The host's handler is called, and the size is right by then.
     assert terminal.run("sizes[-1]").endswith("(120, 40)")
     assert terminal.run("import shutil; shutil.get_terminal_size().columns").endswith("120")
-    terminal.line("exit")
-    terminal.wait_for("^still mine: True$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^still mine: True$")

@@ -112,9 +112,7 @@ def test_nested_embeds(spawn: Spawn) -> None:
     terminal.prompt(4)
     assert "Out[3]: 1" in terminal.screen_text()
     assert terminal.run("await asyncio.sleep(0.01, depth)").endswith("0")
-    terminal.line("exit")
-    terminal.wait_for(r"^goes on: True order: \[0, 1, 2, 3, 4\]$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^goes on: True order: \[0, 1, 2, 3, 4\]$")
 
 
 def test_from_a_callback_without_a_task(spawn: Spawn) -> None:
@@ -133,9 +131,7 @@ def test_from_a_callback_without_a_task(spawn: Spawn) -> None:
     )
     terminal.prompt(1)
     assert terminal.run("await asyncio.sleep(0.01, value + 1)").endswith("42")
-    terminal.line("exit")
-    terminal.wait_for("^stopped None$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^stopped None$")
 
 
 def test_policy_run_keeps_the_loop_turning(spawn: Spawn) -> None:
@@ -170,9 +166,7 @@ def test_policy_thread_awaits_elsewhere(spawn: Spawn) -> None:
     assert terminal.run("await task").endswith("'kept'")
     terminal.interrupt("await asyncio.sleep(1000)")
     terminal.prompt(5)
-    terminal.line("exit")
-    terminal.wait_for(r"^stood still: True")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^stood still: True")
 
 
 def test_policy_error_for_await_and_a_change_at_the_prompt(spawn: Spawn) -> None:
@@ -188,8 +182,7 @@ def test_policy_error_for_await_and_a_change_at_the_prompt(spawn: Spawn) -> None
     assert "'error'" in out
     terminal.run("%config LoopJuggler.await_in_running_loop = 'reenter'")
     assert terminal.run("await asyncio.sleep(0.01, 'now')").endswith("'now'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_a_loop_that_cannot_be_reentered_falls_back_and_says_so_once(spawn: Spawn) -> None:
@@ -239,6 +232,4 @@ def test_context_variables(spawn: Spawn) -> None:
     assert terminal.run("var.get()").endswith("'host'")
     terminal.run("await asyncio.sleep(0); var.set('async')")
     assert terminal.run("var.get()").endswith("'async'")
-    terminal.line("exit")
-    terminal.wait_for("^after: async$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^after: async$")

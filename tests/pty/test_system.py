@@ -8,7 +8,7 @@ import pytest
 
 from tests.pty.conftest import Spawn
 from tests.pty.terminal import Terminal
-from tests.pty.test_pager import AWAITED, EMBED, RUNNERS, exit_from
+from tests.pty.test_pager import AWAITED, EMBED, RUNNERS
 from tests.pty.watching_child import HOST, write_child
 
 
@@ -51,7 +51,7 @@ def test_the_host_loop_goes_on(spawn: Spawn, tmp_path: Path, runner: str) -> Non
     terminal.line("%edit -x new.py")
     leave_child(terminal, mark, goes_on)
     terminal.prompt(7)
-    exit_from(terminal)
+    terminal.leave("^left")
 
 
 def test_like_ipythons(spawn: Spawn) -> None:
@@ -84,10 +84,7 @@ def test_like_ipythons(spawn: Spawn) -> None:
     terminal.line()
     terminal.wait_for("^on$")
     terminal.prompt(n + 2)
-    terminal.line("exit")
-    terminal.wait_for("^left")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave("^left", modes=modes)
 
 
 def test_ctrl_z_is_the_commands(spawn: Spawn) -> None:
@@ -104,7 +101,7 @@ def test_ctrl_z_is_the_commands(spawn: Spawn) -> None:
     terminal.wait_for("down$")
     terminal.prompt(2)
     assert terminal.run("__import__('ipyembed.job_table').job_table.job_table.jobs").endswith("[]")
-    exit_from(terminal)
+    terminal.leave("^left")
 
 
 def test_the_shells_own_loop_goes_on(spawn: Spawn, tmp_path: Path) -> None:
@@ -116,7 +113,7 @@ def test_the_shells_own_loop_goes_on(spawn: Spawn, tmp_path: Path) -> None:
     terminal.line(f"!{child}")
     leave_child(terminal, mark)
     terminal.prompt(3)
-    exit_from(terminal)
+    terminal.leave("^left")
 
 
 def test_cancelled_while_a_command_runs(spawn: Spawn, tmp_path: Path) -> None:

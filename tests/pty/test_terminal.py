@@ -37,9 +37,7 @@ def test_ipython_leaves_the_terminal_as_it_was(spawn: Spawn) -> None:
     before = terminal.tty_modes()
     terminal.prompt(1)
     assert terminal.tty_modes() != before  # raw while the prompt is up
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave(modes=before)
 
 
 def test_ctrl_c_at_the_prompt_and_in_a_cell(spawn: Spawn) -> None:

@@ -99,8 +99,7 @@ def test_errors_in_cells(spawn: Spawn) -> None:
     assert "its cells are awaited by trio" in out
     assert "ipyembed/" not in out
     assert terminal.run("await trio.sleep(0); 'fine'").endswith("'fine'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_what_a_cell_opens_another_can_close(spawn: Spawn) -> None:
@@ -118,9 +117,7 @@ def test_what_a_cell_opens_another_can_close(spawn: Spawn) -> None:
     terminal.run("nursery.start_soon(child)")
     terminal.run("await manager.__aexit__(None, None, None)")
     assert len(re.findall("^child done$", terminal.screen_text(), re.MULTILINE)) == 2
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")
     assert "left a trio cancel scope" not in terminal.screen_text()
 
 
@@ -138,9 +135,7 @@ def test_a_cancelled_scope_of_a_cell_does_not_take_the_prompt_down(spawn: Spawn)
     assert terminal.run("1 + 1").endswith("2")
     assert "ZeroDivisionError" in terminal.run("await manager.__aexit__(None, None, None)")
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")
 
 
 def test_what_is_left_open_is_the_hosts_to_close(spawn: Spawn) -> None:
@@ -178,9 +173,7 @@ def test_a_shell_in_a_task_that_is_not_the_main_one(spawn: Spawn) -> None:
     terminal.interrupt("await trio.sleep(1000)")
     terminal.prompt(2)
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
-    terminal.line("exit")
-    terminal.wait_for("^all left$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^all left$")
 
 
 def test_in_two_tasks_the_second_waits_and_then_opens(spawn: Spawn) -> None:
@@ -237,9 +230,7 @@ def test_a_nested_shell_in_a_cell(spawn: Spawn) -> None:
     terminal.line("exit")
     terminal.prompt(2)
     assert terminal.run("await trio.sleep(0.01); 'outer'").endswith("'outer'")
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")
 
 
 def test_a_stuck_task_is_named(spawn: Spawn) -> None:
@@ -253,8 +244,7 @@ def test_a_stuck_task_is_named(spawn: Spawn) -> None:
     assert re.search(r"task\s+the\s+blocker", said)
     terminal.wait_for_new("free again", mark)
     terminal.prompt(3)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_completion_runs_on_trios_thread(spawn: Spawn) -> None:
@@ -268,8 +258,7 @@ def test_completion_runs_on_trios_thread(spawn: Spawn) -> None:
     terminal.wait_for("p.found_it")
     terminal.ctrl("u")
     assert terminal.run("asked").endswith("True")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 # -- the blocking shell ------------------------------------------------------------------------
@@ -293,9 +282,7 @@ def test_blocking_embed_in_a_trio_task(spawn: Spawn) -> None:
         assert "RuntimeError" in out
         assert "by `await ipyembed.embed_async()`" in out
     assert terminal.run("1 + 1").endswith("2")
-    terminal.line("exit")
-    terminal.wait_for("^trio goes on$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^trio goes on$")
 
 
 def test_trio_in_a_blocking_shell_without_trio(spawn: Spawn) -> None:
@@ -311,8 +298,7 @@ def test_trio_in_a_blocking_shell_without_trio(spawn: Spawn) -> None:
     assert terminal.run("await trio.sleep(0.01); 'again'").endswith("'again'")
     terminal.run("%autoawait asyncio")
     assert "RuntimeError" in terminal.run("await trio.sleep(0.01)")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_nobody_imports_trio_but_the_host(spawn: Spawn) -> None:
@@ -327,9 +313,7 @@ def test_nobody_imports_trio_but_the_host(spawn: Spawn) -> None:
     )
     terminal.prompt(1)
     terminal.run("await asyncio.sleep(0)")
-    terminal.line("exit")
-    terminal.wait_for("^False False$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^False False$")
 
 
 def test_asyncio_and_trio_in_one_process(spawn: Spawn) -> None:
@@ -350,5 +334,4 @@ def test_asyncio_and_trio_in_one_process(spawn: Spawn) -> None:
     terminal.wait_for("^on trio$")
     terminal.prompt(1)
     assert terminal.run("await trio.sleep(0.01); 't'").endswith("'t'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

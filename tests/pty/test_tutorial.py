@@ -42,9 +42,7 @@ def test_a_prompt_at_which_things_go_on(spawn: Spawn) -> None:
     assert re.search(r"^\[3\] +await tick\(1000\) +running", terminal.run(jobs), re.MULTILINE)
     terminal.line(cancel)
     terminal.wait_for(r"^\[3\] cancelled await tick\(1000\)$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)
 
 
 def test_in_a_program(spawn: Spawn) -> None:
@@ -54,17 +52,13 @@ def test_in_a_program(spawn: Spawn) -> None:
         terminal.run(cell)
     terminal.wait_for("^shop: sold one for 99\nIn")
     assert terminal.run(block("work.done")).endswith("False")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.wait_for(r"^closed, having sold \d+$")
+    terminal.leave(r"^closed, having sold \d+$")
 
 
 def test_at_a_place_that_you_want_to_look_at(spawn: Spawn) -> None:
     terminal = spawn(block("def average"))
     assert terminal.run("numbers") == "Out[1]: []"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.wait_for("^0$")
+    terminal.leave("^0$")
 
 
 def test_when_it_hangs(spawn: Spawn) -> None:
@@ -79,5 +73,4 @@ def test_when_it_hangs(spawn: Spawn) -> None:
     terminal.line(" 21")
     terminal.wait_for("^Out.*42$")
     terminal.prompt(4)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()

@@ -48,10 +48,7 @@ def test_in_two_threads_the_second_waits_and_then_opens(spawn: Spawn) -> None:
     terminal.prompt(1)
     assert terminal.run("name, threading.get_ident() == me") == "Out[1]: ('second', True)"
     assert terminal.run("await __import__('asyncio').sleep(0, 'too')") == "Out[2]: 'too'"
-    terminal.line("exit")
-    terminal.wait_for("^both left")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(before)
+    terminal.leave("^both left", modes=before)
 
 
 def test_in_two_tasks_the_second_waits_and_then_opens(spawn: Spawn) -> None:
@@ -124,9 +121,7 @@ def test_a_thread_waits_for_a_task_and_the_other_way_round(spawn: Spawn) -> None
     terminal.line("exit")
     terminal.prompt(1)
     assert terminal.run("name").endswith("Out[1]: 'task'")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_embed_in_a_task_of_a_loop_whose_prompt_is_up_is_refused(spawn: Spawn) -> None:
@@ -148,6 +143,4 @@ def test_embed_in_a_task_of_a_loop_whose_prompt_is_up_is_refused(spawn: Spawn) -
     assert re.search(r"embed\(\) at \S*script0\.py:5 .*open at \S*script0\.py:7", said)
     assert "embed_async" in said
     assert terminal.run("1 + 1") == "Out[3]: 2"
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()

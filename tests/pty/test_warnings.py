@@ -46,7 +46,6 @@ def test_a_session_in_which_warnings_are_errors(spawn: Spawn, script: str) -> No
     terminal.run("%loops")
     mark = terminal.mark()
     terminal.run("gc.collect()")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
     assert "Warning" not in terminal.printed_since(mark)
     terminal.assert_terminal_restored()

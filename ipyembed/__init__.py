@@ -13,7 +13,10 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``cells``              how one cell is run: its context, its interrupts, its result
 ``hints``              what to do about an error that a cell's loop has caused
 ``namespaces``         the caller's names in an embedded shell
+``frame_variables``    a function's variables: to read, and to assign, from outside
 ``juggler``            which loop the eval thread turns while it waits
+``turning``            how a loop is turned until something is done
+``own_loops``          the loops that a shell makes for itself
 ``policies``           the settings by which it decides
 ``hosts``              waiting for the prompt from inside somebody else's loop
 ``hosts_trio``         the same where that loop is trio's

@@ -1,7 +1,14 @@
 """The loop juggler: which loop the eval thread turns while it waits, and the policies.
 
-While the prompt is up, the eval thread has nothing to do but wait for the answer. How it waits is
-all there is to the juggler:
+While the prompt is up, the eval thread has nothing to do but wait for the answer. A plain program
+would sleep until it is there. But then every loop of that thread would stand still with it, as a
+loop moves only while its thread is in the function that goes round in it (`turning` says more). So
+the thread waits in one of two ways:
+
+- It turns an asyncio loop until the answer is there, and everything on that loop goes on.
+- It sleeps, on a descriptor that the answer makes readable, and turns the toolkit's loop at most.
+
+Which loop, if any, depends on where the shell was opened:
 
 ==============================  ===========================  ===============================
 the shell was opened            the eval thread turns        an ``await`` in a cell runs in
@@ -12,7 +19,9 @@ is executing, by `embed()`      `embed_in_running_loop`)     in a helper thread,
 by ``await embed_async()``      the host loop                the caller's own task
 ==============================  ===========================  ===============================
 
-The first two rows are here; the third is in `hosts`, because it waits by awaiting.
+The first two rows are here; the third is in `hosts`, because it waits by awaiting. What is decided
+here is done in `turning`, in `reentry` (a loop that is running already is turned from inside) and
+in `gui` (a toolkit's loop is turned where asyncio would sleep).
 """
 
 from __future__ import annotations
@@ -21,23 +30,22 @@ import asyncio
 import contextvars
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, TypeVar
 
 from ipyembed import reentry
-from ipyembed.blocking import passes_callback
 from ipyembed.doorbell import Doorbell
 from ipyembed.eval_calls import EvalCalls
 from ipyembed.gui.current import CurrentGui
 from ipyembed.gui.turn import GuiTurn
 from ipyembed.interrupts import CellInterrupts
-from ipyembed.loop_thread import GRACE, LoopThread, close_loop
-from ipyembed.loops import finish_threadsafe, kind_of, running_loop
+from ipyembed.loop_thread import GRACE
+from ipyembed.loops import kind_of, running_loop
+from ipyembed.own_loops import OwnLoops
 from ipyembed.policies import Policies
 from ipyembed.prompt_thread import Question, prompt_thread
+from ipyembed.turning import Turning
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
@@ -71,11 +79,10 @@ class LoopJuggler(Policies):
         self.host_loop = running_loop()
         """The asyncio loop that is executing the code that opened the shell, if any."""
         self.interrupts = interrupts
-        self._borrow_loop = borrow_loop
-        self._own_loop: asyncio.AbstractEventLoop | None = None
-        self._calls = EvalCalls()
-        self._helper: LoopThread | None = None
         self.current_gui = CurrentGui()
+        self._calls = EvalCalls()
+        self._own = OwnLoops(borrow_loop)
+        self._turning = Turning(self.current_gui, self._calls)
         self._said: set[str] = set()
         self._completion: Future[Any] | None = None
 
@@ -163,18 +170,8 @@ class LoopJuggler(Policies):
         return self.current_gui.turn()
 
     def _wait_turning(self, loop: asyncio.AbstractEventLoop, answer: Future[Any]) -> None:
-        self.current_gui.share(loop, self.gui_strategy)
-        with self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)):
-            while not answer.done():
-                done = loop.create_future()
-                answer.add_done_callback(partial(finish_threadsafe, loop, done))
-                try:
-                    reentry.run_or_reenter(loop, done)
-                except SystemExit as error:
-                    if loop is not self._own_loop or not passes_callback(error.__traceback__):
-                        raise  # a task of the host's, or the handler of a signal, ends the host
-                    # A task made in a cell: IPython, too, does not leave for a SystemExit.
-                    traceback.print_exc()
+        is_ours = loop is self._own.loop_if_made
+        self._turning.until_answered(loop, self.gui_strategy, answer, is_ours)
 
     def watch(self) -> Watch | None:
         """What watches the eval thread while the prompt is up, if a loop turns there."""
@@ -275,28 +272,15 @@ class LoopJuggler(Policies):
         coroutine: Coroutine[Any, Any, T],
         context: contextvars.Context | None,
     ) -> T:
-        self.current_gui.share(loop, self.gui_strategy)
-        task = loop.create_task(coroutine, context=context)
-        with (
-            self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
-            self.interrupts.awaiting(task.cancel, loop.call_soon_threadsafe, loop=loop),
-        ):
-            return reentry.run_or_reenter(loop, task)
+        return self._turning.run(loop, self.gui_strategy, self.interrupts, coroutine, context)
 
     def _run_in_helper(
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
     ) -> T:
-        result, cancel = self._submit_to_helper(coroutine, context)
-        assert self._helper is not None
-        with self.interrupts.awaiting(cancel, self._helper.loop.call_soon_threadsafe):
+        helper = self._own.helper
+        result, cancel = helper.submit(coroutine, context)
+        with self.interrupts.awaiting(cancel, helper.loop.call_soon_threadsafe):
             return result.result()
-
-    def _submit_to_helper(
-        self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context | None
-    ) -> tuple[Future[T], Callable[[], object]]:
-        if self._helper is None:
-            self._helper = LoopThread("ipyembed-await")
-        return self._helper.submit(coroutine, context)
 
     # -- turning a loop for `run_in_foreground` ------------------------------------------------
 
@@ -311,7 +295,7 @@ class LoopJuggler(Policies):
         self, coroutine: Coroutine[Any, Any, T], context: contextvars.Context
     ) -> Future[T]:
         """Run it on the loop of the helper thread."""
-        return self._submit_to_helper(coroutine, context)[0]
+        return self._own.helper.submit(coroutine, context)[0]
 
     def turn_until_done(
         self,
@@ -324,48 +308,31 @@ class LoopJuggler(Policies):
         Ctrl-C calls `interrupt()` in the loop, which must end `future`; nothing is raised in what
         the loop happens to run.
         """
-        self.current_gui.share(loop, self.gui_strategy)
-        with (
-            self._calls.woken_by(lambda: loop.call_soon_threadsafe(self._calls.run_pending)),
-            self.interrupts.awaiting(
-                interrupt, loop.call_soon_threadsafe, is_critical=lambda: True, loop=loop
-            ),
-        ):
-            reentry.run_or_reenter(loop, future)
+        self._turning.until_done(loop, self.gui_strategy, self.interrupts, future, interrupt)
 
     # -- the shell's own loop ----------------------------------------------------------------
 
     @property
     def own_loop(self) -> asyncio.AbstractEventLoop:
         """The loop that is turned where the host runs none; made at first use."""
-        if self._borrow_loop is not None:
-            self._own_loop = self._borrow_loop()
-        elif self._own_loop is None:
-            self._own_loop = asyncio.new_event_loop()
-        return self._own_loop
+        return self._own.loop
 
     @property
     def own_loop_if_made(self) -> asyncio.AbstractEventLoop | None:
         """The same, or None if it has not been needed yet."""
-        return self._own_loop
+        return self._own.loop_if_made
 
     @property
     def own_loop_if_closed_with_shell(self) -> asyncio.AbstractEventLoop | None:
         """The same; None as well if it was there before the shell, and goes on after it."""
-        return self._own_loop if self._borrow_loop is None else None
+        return self._own.loop_if_closed_with_shell
 
     def close(self) -> None:
         """End what the shell started: its own loop's tasks are cancelled, the loop is closed."""
         self.interrupts.close()
         self._calls.close()
         self.current_gui.close()
-        stubborn: list[str] = []
-        if self._helper is not None:
-            stubborn += self._helper.close()
-            self._helper = None
-        if self._own_loop is not None and self._borrow_loop is None:
-            stubborn += close_loop(self._own_loop)
-            self._own_loop = None
+        stubborn = self._own.close()
         if stubborn:
             print(
                 f"ipyembed: cancelled at exit, but did not end within {GRACE:.0f} s: "

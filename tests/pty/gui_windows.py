@@ -7,33 +7,26 @@ from textwrap import dedent
 
 from tests.pty.conftest import Spawn
 from tests.pty.gui_programs import PROGRAMS, without_a_shell
+from tests.pty.pieces import TELLING
 from tests.pty.terminal import Terminal
 
-#: `tell()` prints from a thread, so whether the toolkit turns does not depend on it.
-_TELL = """
+#: What tells is a thread, so whether the toolkit turns does not depend on it.
+_TELL = (
+    """
     import os, time
-    def tell(is_so, within):
-        def watch():
-            end = time.monotonic() + within
-            while not (so := bool(is_so())) and time.monotonic() < end:
-                time.sleep(0.01)
-            print("told", so)
-        threading.Thread(target=watch).start()
+"""
+    + TELLING
+    + """
     def tell_ticks(within):
         before = ticks
         tell(lambda: ticks > before + 2, within)
     def tell_beats(within=10):
         before = beats
         tell(lambda: beats > before + 2, within)
-    def tell_cpu_time():
-        def watch():
-            before = time.process_time()
-            time.sleep(1)
-            print(f"used {time.process_time() - before:.3f} s")
-        threading.Thread(target=watch).start()
     def when(name, function):  # called by the toolkit as soon as that file is there
         post(lambda: function() if os.path.exists(name) else when(name, function))
 """
+)
 
 #: Seconds of processor time, of one second, that an idle process with a 60 Hz window may take.
 LITTLE = 0.35

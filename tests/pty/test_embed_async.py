@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.pieces import TICKING
 
 RUNNERS = {
     "asyncio": "asyncio.run",
@@ -14,20 +15,15 @@ RUNNERS = {
     "uvloop": "__import__('uvloop').run",
 }
 
-HOST = """
+HOST = (
+    """
     import asyncio, contextvars, threading
     import ipyembed
 
     var = contextvars.ContextVar("var", default="unset")
-    thread = threading.get_ident()
-    ticks = 0
-
-    async def tick():
-        global ticks
-        while True:
-            await asyncio.sleep(0.01)
-            ticks += 1
-
+    thread = threading.get_ident()"""
+    + TICKING
+    + """
     async def main():
         me = asyncio.current_task()
         background = asyncio.create_task(tick())
@@ -38,6 +34,7 @@ HOST = """
 
     RUN(main())
 """
+)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

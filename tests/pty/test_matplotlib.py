@@ -11,6 +11,7 @@ import pytest
 
 from tests.pty.conftest import Spawn
 from tests.pty.gui_windows import LITTLE, cpu_time, on_screen, told
+from tests.pty.pieces import TELLING
 from tests.pty.terminal import Terminal
 
 BACKENDS = {"qt": "QtAgg", "tk": "TkAgg"}
@@ -41,7 +42,8 @@ def import_error(backend: str) -> str:
 
 
 #: A figure whose line a task moves every 20 ms; a thread tells whether it is drawn.
-FIGURE = """
+FIGURE = (
+    """
     import asyncio, threading, time
     import matplotlib.pyplot as plt
     draws = updates = 0
@@ -63,26 +65,17 @@ FIGURE = """
             updates += 1
             line.set_ydata([0, updates % 10])
             figure.canvas.draw_idle()
-    def tell(is_so, within):
-        def watch():
-            end = time.monotonic() + within
-            while not (so := is_so()) and time.monotonic() < end:
-                time.sleep(0.01)
-            print("told", so)
-        threading.Thread(target=watch).start()
+"""
+    + TELLING
+    + """
     def tell_draws(within=10):
         before = draws, updates
         tell(lambda: draws > before[0] + 3 and updates > before[1] + 3, within)
     def tell_updates(within=10):
         before = updates
         tell(lambda: updates > before + 3, within)
-    def tell_cpu_time():
-        def watch():
-            before = time.process_time()
-            time.sleep(1)
-            print(f"used {time.process_time() - before:.3f} s")
-        threading.Thread(target=watch).start()
 """
+)
 
 EMBED_ASYNC = """
     import ipyembed

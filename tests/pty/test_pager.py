@@ -12,7 +12,7 @@ from tests.pty.conftest import Spawn
 from tests.pty.gui_programs import script
 from tests.pty.profile import write_config
 from tests.pty.terminal import Terminal
-from tests.pty.watching_child import HOST, write_child
+from tests.pty.watching_child import CANCELLED, HOST, write_child
 
 AWAITED = (
     HOST
@@ -106,23 +106,7 @@ def test_under_trio(spawn: Spawn, tmp_path: Path) -> None:
 
 def test_cancelled_in_the_pager(spawn: Spawn, tmp_path: Path) -> None:
     """The pager is ended, the shell goes, the terminal is as it was."""
-    text = (
-        HOST
-        + """
-    async def main():
-        task = asyncio.create_task(heart())
-        shell = asyncio.create_task(ipyembed.embed_async())
-        while not Path("was_seen").exists():
-            await asyncio.sleep(0.01)
-        shell.cancel()
-        await asyncio.wait({shell})
-        task.cancel()
-        print("left", shell.cancelled())
-
-    asyncio.run(main())
-"""
-    )
-    terminal = spawn(text, env={"PAGER": write_child(tmp_path)})
+    terminal = spawn(CANCELLED, env={"PAGER": write_child(tmp_path)})
     modes = terminal.tty_modes()
     terminal.prompt(1)
     terminal.line("long?")
@@ -142,10 +126,7 @@ def test_the_window_lives(spawn: Spawn, display: str, program: str, tmp_path: Pa
         terminal.line(cell)
         leave_pager(terminal, mark)
     terminal.prompt(3)
-    terminal.line("exit")
-    terminal.wait_for("^left ticks True")
-    terminal.wait_exit()
-    terminal.assert_terminal_restored()
+    terminal.leave("^left ticks True")
 
 
 def at_the_end(terminal: Terminal) -> bool:

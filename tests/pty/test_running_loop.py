@@ -5,21 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.pieces import TICKING
 
-HOST = """
+HOST = (
+    """
     import asyncio, sys
     import ipyembed
     from traitlets.config import Config
 
-    order = []
-    ticks = 0
-
-    async def tick():
-        global ticks
-        while True:
-            await asyncio.sleep(0.01)
-            ticks += 1
-
+    order = []"""
+    + TICKING
+    + """
     async def main():
         me = asyncio.current_task()
         loop = asyncio.get_running_loop()
@@ -43,6 +39,7 @@ HOST = """
     RUN(main())
     print("done", sys.get_asyncgen_hooks().firstiter, sys.get_coroutine_origin_tracking_depth())
 """
+)
 
 RUNNERS = {
     "asyncio": "asyncio.run",

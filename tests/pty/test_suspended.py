@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import shutil
 import sys
+from textwrap import dedent
 
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.pieces import TICKING
 
-HOST = """
-import asyncio, ipyembed
-
-ticks = 0
-
-async def tick():
-    global ticks
-    while True:
-        await asyncio.sleep(0.01)
-        ticks += 1
-
-async def main():
-    background = asyncio.create_task(tick())
-    await ipyembed.embed_async()
-
-CALL
-print("the host", "goes on")
+HOST = (
+    """
+    import asyncio, ipyembed
 """
+    + TICKING
+    + """
+    async def main():
+        background = asyncio.create_task(tick())
+        await ipyembed.embed_async()
+
+    CALL
+    print("the host", "goes on")
+"""
+)
 
 
 @pytest.mark.parametrize("call", ["asyncio.run(main())", "ipyembed.embed()"])
@@ -34,7 +32,7 @@ def test_suspended_and_continued(spawn: Spawn, call: str) -> None:
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("bash is not installed")
-    (spawn.path / "host.py").write_text(HOST.replace("CALL", call))
+    (spawn.path / "host.py").write_text(dedent(HOST).replace("CALL", call))
     terminal = spawn.argv([bash, "--norc", "--noediting", "-i"], env={"PS1": "sh: "})
     terminal.wait_for(r"^sh:$")
     modes = terminal.tty_modes()

@@ -9,7 +9,7 @@ import pytest
 from tests.pty.conftest import Spawn
 from tests.pty.terminal import Terminal
 from tests.pty.test_pager import AWAITED, EMBED, RUNNERS
-from tests.pty.watching_child import HOST, write_child
+from tests.pty.watching_child import CANCELLED, write_child
 
 
 def leave_child(terminal: Terminal, mark: int, goes_on: bool = True) -> None:
@@ -117,23 +117,7 @@ def test_the_shells_own_loop_goes_on(spawn: Spawn, tmp_path: Path) -> None:
 
 
 def test_cancelled_while_a_command_runs(spawn: Spawn, tmp_path: Path) -> None:
-    text = (
-        HOST
-        + """
-    async def main():
-        task = asyncio.create_task(heart())
-        shell = asyncio.create_task(ipyembed.embed_async())
-        while not Path("was_seen").exists():
-            await asyncio.sleep(0.01)
-        shell.cancel()
-        await asyncio.wait({shell})
-        task.cancel()
-        print("left", shell.cancelled())
-
-    asyncio.run(main())
-"""
-    )
-    terminal = spawn(text)
+    terminal = spawn(CANCELLED)
     modes = terminal.tty_modes()
     terminal.prompt(1)
     terminal.line(f"!stty -echo; exec {write_child(tmp_path)}")

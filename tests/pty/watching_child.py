@@ -39,6 +39,24 @@ HOST = """
     long = type("long", (), {"__doc__": "\\n".join(f"line {n}" for n in range(200))})
 """
 
+#: A host that cancels the shell as soon as the child is there.
+CANCELLED = (
+    HOST
+    + """
+    async def main():
+        task = asyncio.create_task(heart())
+        shell = asyncio.create_task(ipyembed.embed_async())
+        while not Path("was_seen").exists():
+            await asyncio.sleep(0.01)
+        shell.cancel()
+        await asyncio.wait({shell})
+        task.cancel()
+        print("left", shell.cancelled())
+
+    asyncio.run(main())
+"""
+)
+
 
 def write_child(path: Path, patience: float = 10.0) -> str:
     """Write the script; the command that runs it. `patience`: seconds."""

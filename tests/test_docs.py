@@ -86,7 +86,7 @@ NOT_FOR_USERS = {
     "write() argument must be str, not ",
 }
 #: What is called with a message: an exception, or one of these.
-TELLS = ("print", "warn", "add_note", "_error", "_fail", "_say", "_say_once", "exit_with", "say")
+TELLS = ("print", "warn", "add_note", "_error", "_fail", "_say", "exit_with", "say", "say_once")
 
 
 def test_each_message_is_explained() -> None:

@@ -10,6 +10,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``importing``          all of this is imported without the garbage collector going through it
 ``shell``              the two shell classes, wiring only
 ``attachment``         what makes a terminal shell threaded, and undoes it
+``asking``             asking for a cell, or for a yes or no, while the juggler turns what it may
 ``cells``              how one cell is run: its context, its interrupts, its result
 ``hints``              what to do about an error that a cell's loop has caused
 ``namespaces``         the caller's names in an embedded shell

@@ -4,8 +4,8 @@ The shell class of ours and ``%load_ext ipyembed`` on a live shell of IPython's 
 component to a shell. It takes the place of these attributes of the instance:
 
 =================  =================================================================================
-`prompt_for_code`  asks on the prompt thread, while the juggler turns what the policies say
-`ask_yes_no`       likewise
+`prompt_for_code`  `Asking.cell`: on the prompt thread; the juggler turns what the policies say
+`ask_yes_no`       `Asking.yes_no`: likewise
 `run_cell`         `Cells.run`
 `showtraceback`    `Cells.showtraceback`
 `run_ast_nodes`    `LeavableCells.run_ast_nodes`
@@ -21,35 +21,32 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.terminal.pt_inputhooks import get_inputhook_name_and_func
 
+from ipyembed.asking import Asking
 from ipyembed.breakpoints import breakpoints_served
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.foreground_awaited import METHOD, AwaitedForeground, ForegroundOfCells
-from ipyembed.handover import Handover
-from ipyembed.hosts import Host, current_host
+from ipyembed.hosts import current_host
 from ipyembed.input_calls import input_calls_served
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.job_magics import JobMagics, awaited_magics
 from ipyembed.job_shell import ShellJobs
-from ipyembed.job_table import job_table
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
-from ipyembed.modes import modes_restored
 from ipyembed.output import output
 from ipyembed.pager import PRIORITY as PAGER_PRIORITY
 from ipyembed.pager import Pager
-from ipyembed.prompt_thread import Question, prompt_thread
+from ipyembed.prompt_thread import prompt_thread
 from ipyembed.system import AWAITED, EDITOR_PRIORITY, AwaitedCommands, Commands
 from ipyembed.terminal import Terminal
 from ipyembed.thread_loop import loop_of_thread_if_made
-from ipyembed.watchdog import Watch
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -90,6 +87,7 @@ class Attachment:
         self.awaited_calls: list[AwaitedCommands] = []
         """What makes an ``await`` of some calls in the next cell, in an awaited shell."""
         self.pager = Pager(self)
+        self.asking = Asking(shell, self.juggler, self.terminal, self.jobs.before_prompt)
         self._undo = ExitStack()
         self._undo.callback(self.juggler.close)
         self._undo.enter_context(self.jobs.opened())
@@ -102,8 +100,8 @@ class Attachment:
 
     def _attach(self) -> None:
         shell = self.shell
-        self._replace("prompt_for_code", self.prompt_for_code)
-        self._replace("ask_yes_no", self.ask_yes_no)
+        self._replace("prompt_for_code", self.asking.cell)
+        self._replace("ask_yes_no", self.asking.yes_no)
         self._replace("run_cell", self.cells.run)
         self._replace("showtraceback", self.cells.showtraceback)
         self._replace("run_ast_nodes", self.cells.leavable.run_ast_nodes)
@@ -118,10 +116,9 @@ class Attachment:
         ours = {**runners, "asyncio": (self.juggler.run_coroutine, True)}
         self._replace("loop_runner_map", ours)
         self._attach_commands()
-        self._completer: EvalThreadCompleter | None = None
         if shell.pt_app is not None and shell.pt_app.completer is not None:
             original = shell.pt_app.completer
-            self._completer = EvalThreadCompleter(original, self.juggler)
+            self.use_completer(EvalThreadCompleter(original, self.juggler))
             self._undo.callback(setattr, shell.pt_app, "completer", original)
             app = shell.pt_app.app
             self._undo.callback(setattr, app, "key_bindings", app.key_bindings)
@@ -219,94 +216,13 @@ class Attachment:
 
     def use_completer(self, completer: EvalThreadCompleter | None) -> None:
         """Complete by this one; None: by that of the shell's prompt."""
-        self._completer = completer
+        self.asking.completer = completer
 
     def at_detach(self, function: Callable[[], object]) -> None:
         """Have `function` called when the shell is detached; on the eval thread."""
         self._undo.callback(function)
 
     # -- in place of the shell's own ---------------------------------------------------------
-
-    def prompt_for_code(self) -> str:
-        """The next cell; blocks, while the juggler turns what the policies say.
-
-        Raises EOFError at Ctrl-D and at the end of the input. An interrupt from outside that
-        nobody handles takes the line back and asks again; a cell that was entered while the eval
-        thread was stuck is put into the new line, neither run nor lost.
-        """
-        self.jobs.before_prompt()
-        while True:
-            self.juggler.look_for_gui()
-            with modes_restored(), self._asking_cell(self.juggler.watch()) as question:
-                with self._asked_anew(question) as is_asked_anew:
-                    try:
-                        return self._wait_for_cell(question)
-                    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-                        if not (is_asked_anew() or isinstance(error, KeyboardInterrupt)):
-                            prompt_thread.stay_if_ending()
-                            raise
-                        if question.withdraw_and_wait() and question.answer.exception() is None:
-                            shell: Any = self.shell  # IPython declares it as None
-                            shell.rl_next_input = question.answer.result()
-            print()
-
-    def _wait_for_cell(self, question: Question[str]) -> str:
-        while True:
-            try:
-                return self.juggler.wait(question)
-            except KeyboardInterrupt:
-                if not prompt_thread.is_lent:  # else meant for who has the terminal now
-                    raise
-
-    async def prompt_for_code_async(self, host: Host) -> str:
-        """The same, awaiting. A cancellation is raised once the prompt is gone."""
-        self.jobs.before_prompt()
-        while True:
-            self.juggler.look_for_gui()
-            if host.loop is not None:
-                self.juggler.share_with_gui(host.loop)
-            with modes_restored(), self._asking_cell(host.watch(self.juggler)) as question:
-                with self._asked_anew(question, host) as is_asked_anew:
-                    try:
-                        return await host.wait(question)
-                    except asyncio.CancelledError:
-                        if not is_asked_anew() or host.is_being_cancelled:
-                            prompt_thread.stay_if_ending()
-                            raise
-            print()
-
-    @contextmanager
-    def _asked_anew(
-        self, question: Question[str], host: Host | None = None
-    ) -> Iterator[Callable[[], bool]]:
-        """While the question is asked, it is withdrawn at a SIGINT that the host has no use for."""
-        is_asked_anew = False
-
-        def ask_anew_threadsafe() -> None:
-            nonlocal is_asked_anew
-            if prompt_thread.is_lent:  # then it is meant for who has the terminal
-                return
-            is_asked_anew = True
-            question.withdraw_threadsafe()
-
-        if host is None and not self.terminal.is_plain:
-            yield lambda: False  # the wait for the answer is interrupted
-            return
-        wake = partial(host.call_soon_threadsafe, _nothing) if host is not None else None
-        with self.juggler.interrupts.at_prompt(ask_anew_threadsafe, wake):
-            yield lambda: is_asked_anew
-
-    @contextmanager
-    def _asking_cell(self, watch: Watch | None) -> Iterator[Question[str]]:
-        options = {"completer": self._completer} if self._completer else {}
-        with self.terminal.asking_cell(
-            self.juggler.output, self._handover(), watch, **options
-        ) as question:
-            with job_table.in_front():
-                yield question
-
-    def _handover(self) -> Handover:
-        return Handover(self.juggler.call_in_eval_thread, self.juggler.interrupts)
 
     def ask_exit(self) -> None:
         """As IPython's: ``exit``, Ctrl-D. Where jobs are running, the first time says so."""
@@ -337,38 +253,10 @@ class Attachment:
         # Where IPython and matplotlib look; and IPython's own, should the extension be unloaded.
         shell.active_eventloop, shell._inputhook = get_inputhook_name_and_func(toolkit.name)
 
-    def ask_yes_no(
-        self, prompt: str, default: str | None = None, interrupt: str | None = None
-    ) -> bool:
-        """As IPython's; asked on the prompt thread."""
-        if self.shell.quiet:
-            return True
-        with modes_restored(), self._asking_yes_no(prompt, default, interrupt) as question:
-            return self.juggler.wait(question)
-
-    async def ask_yes_no_async(
-        self, host: Host, prompt: str, default: str | None, interrupt: str | None
-    ) -> bool:
-        """The same, awaiting."""
-        if self.shell.quiet:
-            return True
-        with modes_restored(), self._asking_yes_no(prompt, default, interrupt) as question:
-            return await host.wait(question)
-
-    def _asking_yes_no(
-        self, prompt: str, default: str | None, interrupt: str | None
-    ) -> AbstractContextManager[Question[bool]]:
-        policy = self.juggler.output
-        return self.terminal.asking_yes_no(policy, self._handover(), prompt, default, interrupt)
-
     @property
     def eval_thread(self) -> threading.Thread:
         """The thread on which cells run."""
         return self.juggler.eval_thread
-
-
-def _nothing() -> None:
-    pass
 
 
 def _same(loop: L) -> L:

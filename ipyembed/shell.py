@@ -242,14 +242,14 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
             while self.keep_running:
                 print(self.separate_in, end="")
                 try:
-                    code = await attachment.prompt_for_code_async(host)
+                    code = await attachment.asking.cell_async(host)
                     if code:
                         for calls in attachment.awaited_calls:
                             calls.is_armed = self.autoawait
                         await attachment.cells.run_awaited(code, host)
                         await attachment.pager.show_what_is_left()
                 except EOFError:
-                    if not self.confirm_exit or await attachment.ask_yes_no_async(
+                    if not self.confirm_exit or await attachment.asking.yes_no_async(
                         host, question, "y", "n"
                     ):
                         self.ask_exit()

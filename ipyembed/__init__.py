@@ -12,6 +12,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``attachment``         what makes a terminal shell threaded, and undoes it
 ``asking``             asking for a cell, or for a yes or no, while the juggler turns what it may
 ``cells``              how one cell is run: its context, its interrupts, its result
+``cell_errors``        how a cell's error is shown
 ``hints``              what to do about an error that a cell's loop has caused
 ``namespaces``         the caller's names in an embedded shell
 ``frame_variables``    a function's variables: to read, and to assign, from outside

@@ -7,7 +7,7 @@ component to a shell. It takes the place of these attributes of the instance:
 `prompt_for_code`  `Asking.cell`: on the prompt thread; the juggler turns what the policies say
 `ask_yes_no`       `Asking.yes_no`: likewise
 `run_cell`         `Cells.run`
-`showtraceback`    `Cells.showtraceback`
+`showtraceback`    `CellErrors.showtraceback`
 `run_ast_nodes`    `LeavableCells.run_ast_nodes`
 `ask_exit`         says first that jobs are running
 `system`           runs the command in a thread, while the juggler turns what it may; likewise
@@ -103,7 +103,7 @@ class Attachment:
         self._replace("prompt_for_code", self.asking.cell)
         self._replace("ask_yes_no", self.asking.yes_no)
         self._replace("run_cell", self.cells.run)
-        self._replace("showtraceback", self.cells.showtraceback)
+        self._replace("showtraceback", self.cells.errors.showtraceback)
         self._replace("run_ast_nodes", self.cells.leavable.run_ast_nodes)
         self._replace("ask_exit", self.ask_exit)
         if shell.active_eventloop is not None:  # `%gui` before `%load_ext`

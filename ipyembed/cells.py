@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -25,8 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.interactiveshell import ExecutionResult
 
 from ipyembed import routing
+from ipyembed.cell_errors import CellErrors
 from ipyembed.detach import InOwnTask
-from ipyembed.hints import hint_for
 from ipyembed.job_cells import LeavableCells
 from ipyembed.job_suspend import suspend_key
 from ipyembed.kept_context import carry_over
@@ -34,8 +33,6 @@ from ipyembed.loops import running_loop
 from ipyembed.open_line import open_line
 from ipyembed.output import terminal_reopened
 from ipyembed.process_state import stream_attributes_preserved
-from ipyembed.stacks import own_code
-from ipyembed.tracebacks import cut_ours, without_ours
 
 if TYPE_CHECKING:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
@@ -62,13 +59,12 @@ class Cells:
         """`has_terminal`: whether keys of a terminal (Ctrl-Z) are for these cells."""
         self._shell = shell
         self._juggler = juggler
-        self._host = host
         self._has_terminal = has_terminal
         self._run_nested = shell.run_cell
-        self._own_showtraceback = vars(shell).get("showtraceback")
         self._context = contextvars.copy_context()
         self._context.run(open_cell.set, self)
         self.leavable = LeavableCells(shell)
+        self.errors = CellErrors(shell, juggler, self.leavable, host)
         juggler.interrupts.leave_cell_threadsafe = self.leavable.leave_threadsafe
         self.running = False
         """Whether a cell is running or awaiting now."""
@@ -128,7 +124,7 @@ class Cells:
                     return self._juggler.run_coroutine(coroutine, self._context)
             return self._context.run(_drive, coroutine)
         except BaseException as error:
-            return self._failed(error)
+            return self.errors.failed(error)
         finally:
             if self.leavable.was_left:  # the context is the job's now
                 self._context = self._context.copy()
@@ -171,7 +167,7 @@ class Cells:
                 except (host.cancellation, GeneratorExit):
                     raise
                 except BaseException as error:
-                    result = self._failed(error)
+                    result = self.errors.failed(error)
                 result = done(result)
         finally:
             open_cell.set(around)  # not reset(): QtAsyncio may have changed the context
@@ -255,7 +251,7 @@ class Cells:
         def done(value: ExecutionResult) -> ExecutionResult:
             nonlocal result
             result = value
-            if self._is_interrupt(value.error_in_exec):
+            if self.errors.is_interrupt(value.error_in_exec):
                 value.error_in_exec = KeyboardInterrupt()
             return value
 
@@ -281,51 +277,6 @@ class Cells:
                     stack.enter_context(tee(channel=channel))
             yield
 
-    def _failed(self, error: BaseException) -> ExecutionResult:
-        """A cell that ended outside of IPython's own care, as by Ctrl-C in a bad moment."""
-        result = ExecutionResult(None)
-        result.error_in_exec = error
-        if isinstance(error, KeyboardInterrupt):
-            error.__traceback__ = None  # it is not the user's code that was running
-        shell: Any = self._shell
-        if len(shell.history_manager.input_hist_parsed) > shell.execution_count:
-            shell.execution_count += 1  # the cell is in the history already
-        try:
-            shell.showtraceback((type(error), error, error.__traceback__))
-        except Exception:  # what shows tracebacks is the user's to replace
-            traceback.print_exc()
-        return result
-
-    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
-        """In place of the shell's: says what Ctrl-C did, and what helps."""
-        if self.leavable.is_left():
-            return  # the job's: it has the error, too
-        _, error, tb = exc_tuple or sys.exc_info()
-        host = self._host
-        if self._is_interrupt(error):
-            exc_tuple = (KeyboardInterrupt, KeyboardInterrupt().with_traceback(tb), tb)
-        elif isinstance(error, KeyboardInterrupt):
-            cut_ours(error)
-            exc_tuple = (type(error), error, without_ours(tb))
-        elif host is not None and _is_all(error, host.cancellation) and host.is_being_cancelled:
-            return  # nobody's error: the host ends the shell
-        elif isinstance(error, (RuntimeError, TypeError)):
-            hint = hint_for(error, host)
-            if hint is not None and hint not in getattr(error, "__notes__", ()):
-                error.add_note(hint)
-        if self._own_showtraceback is not None:
-            self._own_showtraceback(exc_tuple, *args, **kwargs)
-        else:  # the class's of now: somebody may have replaced it
-            type(self._shell).showtraceback(self._shell, exc_tuple, *args, **kwargs)
-
-    def _is_interrupt(self, error: BaseException | None) -> bool:
-        """Whether a cell has ended with this because Ctrl-C cancelled what it awaited."""
-        if not self._juggler.interrupts.cancelled:
-            return False
-        if isinstance(error, BaseExceptionGroup):  # from a nursery
-            return _is_all(error, KeyboardInterrupt)
-        return isinstance(error, asyncio.CancelledError)
-
 
 def _say_that_it_waits() -> None:
     print("ipyembed: a client's cell is running, this one comes after it (Ctrl-C: it does not)")
@@ -339,13 +290,6 @@ async def _until_done(future: Future[None]) -> None:
 async def _wait(host: Host, future: Future[None]) -> None:
     _say_that_it_waits()
     await host.wait_until_done(future)
-
-
-def _is_all(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether it is of that kind, or a group of nothing else."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(kind)[1] is None
-    return isinstance(error, kind)
 
 
 def _drive(coroutine: Coroutine[Any, Any, ExecutionResult]) -> ExecutionResult:
@@ -364,7 +308,3 @@ async def _routed(coroutine: Coroutine[Any, Any, T], relay: routing.Relay) -> T:
     del relay  # as in `Cells._run`
     with routed:
         return await coroutine
-
-
-# Ctrl-C while a traceback is shown would add one of the code that shows it.
-own_code.add(Cells.showtraceback.__code__)

@@ -228,7 +228,7 @@ def _cells(
     juggler = LoopJuggler(interrupts=interrupts, parent=shell)
     cells = Cells(shell, juggler, has_terminal=False)  # type: ignore[arg-type]
     kept = vars(shell).get("showtraceback")
-    shell.showtraceback = cells.showtraceback  # type: ignore[method-assign]
+    shell.showtraceback = cells.errors.showtraceback  # type: ignore[method-assign]
     if stack is not None:
         stack.callback(juggler.close)
         stack.callback(setattr, shell, "showtraceback", kept)

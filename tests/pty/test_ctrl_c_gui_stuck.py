@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from tests.pty.conftest import Spawn
-from tests.pty.gui_windows import leave, on_screen, told, window_text
+from tests.pty.gui_windows import on_screen, told, window_text
 from tests.pty.test_gui_endings import DIALOGS, MODAL
 
 EMBED_ASYNC = """
@@ -46,7 +46,7 @@ def test_a_callback_that_blocks(spawn: Spawn, display: str, program: str, what: 
     assert terminal.screen_text().count("Traceback") == 1
     assert told(terminal, "tell_ticks(10)")
     assert told(terminal, "tell_beats()")
-    leave(terminal)
+    terminal.leave()
 
 
 #: A callback that waits for a dialog, and a task that does so.
@@ -98,4 +98,4 @@ def test_a_dialog_that_a_callback_waits_for(
     assert terminal.screen_text().count("Traceback") == 1
     assert told(terminal, "tell_ticks(10)")
     assert told(terminal, "tell_beats()")
-    leave(terminal)
+    terminal.leave()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pty import test_left_behind
 from tests.pty.conftest import Spawn
-from tests.pty.test_pager import AWAITED, exit_from, leave_pager
+from tests.pty.test_pager import AWAITED, leave_pager
 from tests.pty.test_system import leave_child
 from tests.pty.watching_child import write_child
 
@@ -336,5 +336,5 @@ def test_pager_commands_and_editor(spawn: Spawn, tmp_path: Path, runner: str) ->
     leave_child(terminal, mark, goes_on=False)
     terminal.wait_for("cannot be re-entered")
     terminal.prompt(6)
-    exit_from(terminal)
+    terminal.leave("^left")
     terminal.assert_terminal_restored(modes)

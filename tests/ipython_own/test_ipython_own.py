@@ -39,6 +39,8 @@ EXCEPTIONS = {
         "%config TerminalInteractiveShell shows the settings under the name of the shell's class"
     ),
 }
+#: May fail: it compares two times, and a machine that is busy meanwhile makes the ratio what it is.
+TIMED = {"test_interactiveshell.test_stream_scales_linearly"}
 DEADLINE = 600
 
 
@@ -83,4 +85,4 @@ def test_the_terminal_shell(pytestconfig: pytest.Config, tmp_path: Path) -> None
         if case.find("failure") is not None or case.find("error") is not None
     }
     assert len(passed) > 400, done.stdout + done.stderr
-    assert failed == set(EXCEPTIONS), done.stdout[-20000:]
+    assert failed - TIMED == set(EXCEPTIONS), done.stdout[-20000:]

@@ -27,7 +27,9 @@ EMBED_ASYNC = """
 def test_a_callback_that_blocks(spawn: Spawn, display: str, program: str, what: str) -> None:
     terminal = spawn(window_text(program, EMBED_ASYNC), env=on_screen(display, spawn), cols=200)
     terminal.prompt(1)
-    terminal.run(f"def stuck():\n    print('it', 'blocks')\n    {what}\n    print('it', 'went on')")
+    terminal.run(
+        f"def stuck():\n    print('it ' + 'blocks')\n    {what}\n    print('it ' + 'went on')"
+    )
     mark = terminal.mark()
     terminal.line("post(stuck)")
     terminal.wait_for_new("it blocks", mark)
@@ -53,11 +55,11 @@ def test_a_callback_that_blocks(spawn: Spawn, display: str, program: str, what: 
 OPENS = """
     def opens():
         try:
-            print("dialog", "open")
+            print("dialog open")  # in one piece: it may be printed above the prompt
             modal()
-            print("it", "went on")
+            print("it went on")
         except KeyboardInterrupt:
-            print("cleaning", "up")
+            print("cleaning up")
             raise
     async def opens_in_a_task():
         opens()

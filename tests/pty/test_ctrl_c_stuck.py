@@ -27,7 +27,7 @@ HOST = """
         try:
             time.sleep(1000)
         except KeyboardInterrupt:
-            print("cleaning", "up")
+            print("cleaning up")
             raise
 
     def spin():
@@ -35,7 +35,7 @@ HOST = """
 
     def block(seconds=1000):
         threading.Timer(0.5, print, ["a while", "later"]).start()
-        print("it", "blocks")
+        print("it blocks")
         end = time.monotonic() + seconds
         while time.monotonic() < end: pass
 
@@ -50,7 +50,7 @@ HOST = """
             except asyncio.CancelledError:
                 if not swallow_again:
                     raise
-                print("it", "swallows")
+                print("it swallows")
                 threading.Timer(0.5, print, ["a while", "later"]).start()
 
     async def main():

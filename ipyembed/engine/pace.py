@@ -11,10 +11,10 @@ What does not work: to let the loop turn once between two cells. A turn of a bus
 millisecond or two, and so is a cell: that is half of the time.
 
 What we do: each piece of work is timed, and so is the processor time that the host's own code takes
-in the gap between two pieces, or would take, if other processes left it one. As long as that is
-less than `BUSY` of the gaps, everything begins at once. Else a piece that took a time is followed
-by a pause in proportion, in which the thread is the host's. The pause is short (`LONGEST`), for a
-client that types has waited longer anyway.
+in the gap between two pieces; what the thread waits for a processor is no part of the gap. As long
+as the host computes in less than `BUSY` of the gaps, everything begins at once. Else a piece that
+took a time is followed by a pause in proportion, in which the thread is the host's. The pause is
+short (`LONGEST`), for a client that types has waited longer anyway.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ T = TypeVar("T")
 
 _SCHEDULED = "/proc/thread-self/schedstat"
 
-BUSY = 0.4
-"""Part of the gaps in which the host's thread has work to do, from which on clients are paced."""
+BUSY = 0.25
+"""Part of the gaps in which the host's thread computes, from which on clients are paced."""
 MEMORY = 0.01
 """Seconds of gaps after which what was before them counts for a third."""
 LONGEST = 0.25
 """Seconds of the longest pause."""
 
 
-def wanted_time() -> float:
-    """Seconds for which this thread has had a processor, and (on Linux) has waited for one.
+def thread_times() -> tuple[float, float]:
+    """Seconds that this thread has computed, and (on Linux) has waited for a processor to be free.
 
-    Costs 2 µs. Without the second part, a host on a machine with too much to do looks idle.
+    Costs 2 µs. Where the second is not told, a host looks idle when the machine has too much to do.
     """
     waited = 0
     try:
@@ -57,7 +57,7 @@ def wanted_time() -> float:
             os.close(fd)
     except (OSError, AttributeError, LookupError, ValueError):
         pass
-    return time.thread_time() + waited / 1e9
+    return time.thread_time(), waited / 1e9
 
 
 class EnginePace(Configurable):
@@ -72,18 +72,18 @@ class EnginePace(Configurable):
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        processor_time: Callable[[], float] = wanted_time,
+        times: Callable[[], tuple[float, float]] = thread_times,
     ) -> None:
         super().__init__()
         self._clock = clock
-        self._processor_time = processor_time
+        self._times = times
         self._is_configured = False
         self._busy = 0.0
         self._free_at = 0.0
         self._depth = 0
         self._begun = 0.0
-        # When the last piece of work has ended: thread, time, its processor time.
-        self._ended: tuple[int, float, float] | None = None
+        # When the last piece of work has ended: thread, time, its times.
+        self._ended: tuple[int, float, tuple[float, float]] | None = None
 
     @validate("busy_share")
     def _part(self, proposal: Any) -> float:
@@ -161,16 +161,17 @@ class EnginePace(Configurable):
         ended, self._ended = self._ended, None
         if ended is None or ended[0] != threading.get_ident() or now <= ended[1]:
             return
-        gap = now - ended[1]
-        busy = min(1.0, (self._processor_time() - ended[2]) / gap)
-        self._busy += (busy - self._busy) * (1 - math.exp(-gap / MEMORY))
+        computed, waited = (now - then for now, then in zip(self._times(), ended[2], strict=True))
+        gap = now - ended[1] - waited
+        busy = min(1.0, computed / gap) if gap > 0 else 1.0
+        self._busy += (busy - self._busy) * (1 - math.exp(-max(gap, computed) / MEMORY))
 
     def _end(self) -> None:
         self._depth -= 1
         if self._depth:
             return
         now = self._clock()
-        self._ended = threading.get_ident(), now, self._processor_time()
+        self._ended = threading.get_ident(), now, self._times()
         pause = (now - self._begun) * (1 / self.busy_share - 1)
         self._free_at = min(max(self._free_at, now) + pause, now + LONGEST)
 

@@ -17,24 +17,25 @@ class Thread:
     """An eval thread whose time is made up."""
 
     def __init__(self) -> None:
-        self.now = self.computed = 0.0
-        self.pace = EnginePace(lambda: self.now, lambda: self.computed)
+        self.now = self.computed = self.waited = 0.0
+        self.pace = EnginePace(lambda: self.now, lambda: (self.computed, self.waited))
 
-    def host(self, seconds: float, computes: float) -> None:
-        """The host has the thread; `computes`: the part of the time that it uses."""
+    def host(self, seconds: float, computes: float, waits: float = 0.0) -> None:
+        """The host has the thread: the parts in which it computes, and waits for a processor."""
         self.now += seconds
         self.computed += seconds * computes
+        self.waited += seconds * waits
 
     def work(self, seconds: float) -> None:
         """A client has."""
         with self.pace.timed():
             self.host(seconds, 1.0)
 
-    def greedy(self, seconds: float, work: float, computes: float) -> float:
+    def greedy(self, seconds: float, work: float, computes: float, waits: float = 0.0) -> float:
         """A client that asks again at once; returns its part of the time."""
         until, begun, worked = self.now + seconds, self.now, 0.0
         while self.now < until:
-            self.host(max(self.pace.wait(), 0.0005), computes)
+            self.host(max(self.pace.wait(), 0.0005), computes, waits)
             self.work(work)
             worked += work
         return worked / (self.now - begun)
@@ -61,6 +62,16 @@ def test_idle_host_is_not_protected_and_one_that_becomes_idle_no_longer() -> Non
     thread.work(0.001)
     assert thread.pace.wait() == 0
     assert thread.greedy(1.0, 0.01, 0.1) > 0.9
+
+
+def test_machine_that_has_too_much_to_do() -> None:
+    """A busy host is busy although it computes little, and an idle one idle although it waits."""
+    thread = Thread()
+    thread.greedy(1.0, 0.001, 0.15, waits=0.85)
+    assert thread.pace.host_is_busy
+    thread = Thread()
+    thread.greedy(1.0, 0.001, 0.02, waits=0.8)
+    assert not thread.pace.host_is_busy
 
 
 def test_no_pause_is_long() -> None:
@@ -98,17 +109,16 @@ def test_what_a_cell_computes_between_its_waits_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("file", ["/proc/thread-self/schedstat", "/no/such/file"])
-def test_time_that_a_thread_wants(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system does not say how long it has waited, that which it has computed."""
+def test_times_of_a_thread(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "_SCHEDULED", file)
-    begun, computed = pace.wanted_time(), time.thread_time()
-    while time.thread_time() < computed + 0.02:
+    begun = pace.thread_times()
+    while time.thread_time() < begun[0] + 0.02:
         pass
-    assert pace.wanted_time() - begun >= 0.02
-    begun = pace.wanted_time()
-    time.sleep(0.05)
+    computed, waited = pace.thread_times()
+    assert computed - begun[0] >= 0.02
+    assert waited >= begun[1] >= 0
     if file == "/no/such/file":
-        assert pace.wanted_time() - begun < 0.04
+        assert waited == 0
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5])

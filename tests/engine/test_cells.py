@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import time
 
 import pytest
-import zmq
 
 from tests.engine.host import TIMEOUT, Client, Engines
 
@@ -260,53 +258,6 @@ def test_context_variables_and_names_live_on(engines: Engines) -> None:
     assert client.run("v.get()").value == "1"
     client.run("await asyncio.sleep(0); v.set(2)")
     assert client.run("v.get(), sys.modules['__main__'].v is v").value == "(2, True)"
-
-
-def test_busy_engine_says_not_now(engines: Engines) -> None:
-    script = HEAD + HOSTS["asyncio"].replace('("host")', '("host", completion_timeout=0.2)')
-    engines.host(script).wait_for("engine is open")
-    client, other = engines.client(), engines.client()
-    request = client.start("print('it', 'runs'); time.sleep(60)")
-    client.heard(request, "it runs")
-    asked = time.monotonic()
-    reply = other.reply(other.raw.complete("setti"))
-    assert reply["matches"] == []
-    assert "In [1]" in reply["metadata"]["ipyembed_busy"]
-    assert other.reply(other.raw.inspect("settings"))["found"] is False
-    assert time.monotonic() - asked < 30
-    assert "In [1]" in other.ask("state_request", channel="control")["busy"]["where"]
-    assert other.reply(other.raw.kernel_info())["language_info"]["name"] == "python"
-    client.interrupt()
-    assert client.finish(request).reply["ename"] == "KeyboardInterrupt"
-    assert other.reply(other.raw.complete("setti"))["matches"] == ["settings"]
-
-    request = client.start("print('it', 'waits'); await asyncio.sleep(60)")
-    client.heard(request, "it waits")
-    assert other.reply(other.raw.complete("setti"))["matches"] == ["settings"]
-    client.interrupt()
-    client.finish(request)
-
-
-def test_heart_beats_while_code_holds_the_interpreter(engines: Engines) -> None:
-    engines.host(HEAD + HOSTS["asyncio"]).wait_for("engine is open")
-    found, client = engines.found(), engines.client()
-    context = zmq.Context()
-    heart = context.socket(zmq.REQ)
-    heart.linger = 0
-    try:
-        heart.connect(f"ipc://{found.info['ip']}-{found.info['hb_port']}")
-        # PyDLL keeps the lock: no other thread runs any Python, ours neither.
-        code = "import ctypes; print('it', 'runs'); time.sleep(.2); ctypes.PyDLL(None).sleep(4)"
-        request = client.start(code + "; print('it', 'is over')")
-        client.heard(request, "it runs")
-        time.sleep(1)  # until it has the lock
-        heart.send(b"are you there?")
-        assert heart.poll(int(TIMEOUT) * 1000)
-        assert heart.recv() == b"are you there?"
-        assert not client.raw.iopub_channel.socket.poll(0)
-        assert "it is over" in client.finish(request).text
-    finally:
-        context.destroy(linger=0)
 
 
 def test_cells_on_a_thread_of_their_own_where_that_is_asked_for(engines: Engines) -> None:

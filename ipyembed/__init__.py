@@ -37,6 +37,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open
 ``breakpoints``        ``breakpoint()``, `set_trace()`: the ways into the debugger
 ``debugger``           IPython's debugger, with its prompt on the prompt thread
+``attributes``         one object has another attribute for a while
 ``stopping``           Ctrl-Z at the prompt
 ``modes``              the terminal's modes, as they were found
 ``children``           child processes that have the terminal
@@ -50,6 +51,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``output_pty``         caught at the file descriptors
 ``output_descriptors`` these are led elsewhere, and home again
 ``output_pump``        from the pty to the terminal
+``output_reader``      the prompt loop reads the pty, and says when to write
 ``output_source``      what is read from the pty
 ``output_stand_in``    who reads it while the prompt thread cannot
 ``output_beside``      what is printed while a child process has the terminal

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.renderer import CPR_Support
 
+from ipyembed.attributes import attribute_replaced
+
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.input import Input
@@ -66,8 +68,6 @@ def take_typeahead(app: Application[Any]) -> None:
 @contextmanager
 def raw_for_questions(terminal: Input) -> Iterator[None]:
     """While something is asked on `terminal`: it stays raw if that steps aside for a question."""
-    attributes = vars(terminal)
-    kept = {"cooked_mode": attributes["cooked_mode"]} if "cooked_mode" in attributes else {}
     original = terminal.cooked_mode
 
     @contextmanager
@@ -78,10 +78,5 @@ def raw_for_questions(terminal: Input) -> Iterator[None]:
             with original():
                 yield
 
-    attributes["cooked_mode"] = cooked_mode
-    try:
+    with attribute_replaced(terminal, "cooked_mode", cooked_mode):
         yield
-    finally:
-        if attributes.get("cooked_mode") is cooked_mode:
-            del attributes["cooked_mode"]
-            attributes.update(kept)

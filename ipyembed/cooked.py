@@ -20,6 +20,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
 from ipyembed.aside import borrower_asks
+from ipyembed.attributes import attribute_replaced
 from ipyembed.sigint_in_c import c_handlers, sigint_in_c
 
 PATIENCE = 2.0
@@ -32,8 +33,6 @@ def interrupts_are_keys(terminal: Input) -> Iterator[None]:
     if c_handlers() is None:
         yield
         return
-    attributes = vars(terminal)
-    kept = {"cooked_mode": attributes["cooked_mode"]} if "cooked_mode" in attributes else {}
     original = terminal.cooked_mode
 
     @contextmanager
@@ -49,13 +48,8 @@ def interrupts_are_keys(terminal: Input) -> Iterator[None]:
             app.key_processor.feed(KeyPress(Keys.ControlC))
             app.key_processor.process_keys()
 
-    attributes["cooked_mode"] = cooked_mode
-    try:
+    with attribute_replaced(terminal, "cooked_mode", cooked_mode):
         yield
-    finally:
-        if attributes.get("cooked_mode") is cooked_mode:
-            del attributes["cooked_mode"]
-            attributes.update(kept)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ipyembed.aside import borrower_asks
+from ipyembed.attributes import attribute_replaced
 from ipyembed.output_descriptors import Descriptors, close_if, duplicate, identity, out_of_the_way
 from ipyembed.output_pump import Pump
 from ipyembed.output_screen import CAUGHT_LESS, TerminalStream
@@ -108,8 +109,8 @@ class OutputPty:
             self._pump.listen_in_prompt_thread()
             stack.callback(self._pump.listen_in_prompt_thread)
             stack.callback(self.give_back, catch)
-            stack.enter_context(_attribute(app.output, "stdout", self.terminal))
-            stack.enter_context(_attribute(app.output, "get_size", self.terminal.get_size))
+            stack.enter_context(attribute_replaced(app.output, "stdout", self.terminal))
+            stack.enter_context(attribute_replaced(app.output, "get_size", self.terminal.get_size))
             stack.enter_context(self._lending_in_cooked_mode(app.input))
             yield
 
@@ -154,7 +155,7 @@ class OutputPty:
             with self.lent(to_ask=borrower_asks.get()), original():
                 yield
 
-        with _attribute(input_, "cooked_mode", cooked_mode):
+        with attribute_replaced(input_, "cooked_mode", cooked_mode):
             yield
 
     @contextmanager
@@ -310,19 +311,3 @@ class OutputPty:
         close_if(self._master, self._master_is)
         close_if(self._slave, self._slave_is)
         close_if(self._probe, self._slave_is)
-
-
-@contextmanager
-def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give one object another attribute for a while."""
-    attributes = vars(owner)
-    had, before = name in attributes, attributes.get(name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        if attributes.get(name) is value:
-            if had:
-                setattr(owner, name, before)
-            else:
-                delattr(owner, name)

@@ -14,7 +14,6 @@ threads, and each of them up to 5 ms where the host keeps the GIL busy.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -26,27 +25,20 @@ from prompt_toolkit.utils import is_dumb_terminal
 
 from ipyembed.output_beside import BesideChild
 from ipyembed.output_descriptors import Moves
+from ipyembed.output_reader import Reader
 from ipyembed.output_screen import AbovePrompt, TerminalStream
-from ipyembed.output_source import ENOUGH, LINE_WAITS, MOST_UNWRITTEN, Source
-from ipyembed.output_stand_in import GOODBYE, StandIn, hand_over
-from ipyembed.output_switch import Switch, can_be_stopped
+from ipyembed.output_source import ENOUGH, MOST_UNWRITTEN, Source
+from ipyembed.output_stand_in import StandIn, hand_over
+from ipyembed.output_switch import OneSwitch
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.application.current import AppSession
 
-MOST_A_TURN = 64 * 1024
-"""Bytes that are read before the prompt loop gets to the keys again."""
-BETWEEN_DRAWS = 0.02
-"""Seconds between two redraws of the prompt for the sake of output; the first one is at once."""
-CPR_PATIENCE = 0.1
-"""Seconds that text waits for the terminal to tell a new prompt where it is."""
 IN_FLIGHT = 0.02
 """Seconds that a write which has begun may take to end when the descriptors are led home."""
 BUSY = 5.0
 """Seconds after some text in which more of it may be under way at any moment."""
-BETWEEN_LOOKS = 0.1
-"""Seconds between two looks, whether what is kept beside a child can be shown."""
 
 
 class Pump:
@@ -69,24 +61,17 @@ class Pump:
         self.terminal = terminal
         self.source = Source(master, probe)
         self.is_resting = False
-        self.turns = 0
-        """Of the prompt loop; the stand-in compares."""
         self._tell_failure = fail
         self._above = AbovePrompt(terminal.write_bytes, terminal.get_size)
         self._beside: BesideChild | None = None
         self._session: AppSession | None = None
         self._is_dumb = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_reading = False
-        self._emission: asyncio.TimerHandle | None = None
-        self._next_draw = 0.0
-        self._cpr_deadline = 0.0
         self._has_failed = False
         self._on_screen: Any = None  # what of the prompt has been written, not only computed
         terminal.drew = self._note_drawn
-        self._switch: Switch | None = None
-        self._has_no_switch = not can_be_stopped(master, probe)
+        self._switch = OneSwitch(master, probe, terminal.fileno())
         self._is_closed = False
+        self._reader = Reader(self)
         self._stand_in = StandIn(self)
 
     @property
@@ -105,8 +90,7 @@ class Pump:
         self._is_dumb = is_dumb_terminal()  # nothing but text may be written to it
         if session is not None and not self._is_dumb:
             self._above.begin()
-        self._next_draw = 0.0
-        self._cpr_deadline = time.monotonic() + CPR_PATIENCE
+        self._reader.begin()
 
     def serve_child(self) -> None:
         """From now on a child process has the terminal."""
@@ -126,13 +110,12 @@ class Pump:
 
     def listen_in_prompt_thread(self) -> None:
         """Have the running loop read, unless resting."""
-        loop = asyncio.get_running_loop()
-        wanted = not (self.is_resting or self._has_failed or self._stand_in.is_closing)
-        if wanted and not (self._is_reading and loop is self._loop):
-            loop.add_reader(self.source.master, self._read_in_prompt_thread)
-        elif not wanted and self._is_reading:
-            loop.remove_reader(self.source.master)
-        self._loop, self._is_reading = loop, wanted
+        self._reader.listen(not (self.is_resting or self._has_failed or self._stand_in.is_closing))
+
+    @property
+    def turns(self) -> int:
+        """Of the prompt loop; the stand-in compares."""
+        return self._reader.turns
 
     @property
     def is_in_line(self) -> bool:
@@ -148,10 +131,8 @@ class Pump:
             if self.is_in_line:
                 self.source.text += b"\n"
             self.source.text += text.encode(self.terminal.encoding, "replace")
-            if self._session is None or self._loop is None or self._loop.is_closed():
+            if self._session is None or not self._reader.call_threadsafe(self._reader.emit):
                 self.flush()
-            else:
-                self._loop.call_soon_threadsafe(self._emit_at_last)
 
     def fail(self, text: str) -> None:
         """The prompt loop reads no more, the stand-in does; write what is there and `text`."""
@@ -160,89 +141,34 @@ class Pump:
             with suppress(OSError):
                 self.source.read(MOST_UNWRITTEN)
             self.source.end_line()
-            if self._loop is not None and self._is_reading and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._stop_reading)
+            self._reader.call_threadsafe(self._reader.stop_listening)
             self.source.text += text.encode(self.terminal.encoding, "replace")
             self.write_in_place_of_prompt_loop(at_once=True)
 
-    def _stop_reading(self) -> None:
-        if self._loop is not None and self._is_reading:
-            self._loop.remove_reader(self.source.master)
-            self._is_reading = False
+    # -- writing ---------------------------------------------------------------------------------
 
-    # -- the prompt loop reads -------------------------------------------------------------------
-
-    def _read_in_prompt_thread(self) -> None:
-        self.turns += 1
-        try:
-            with self.lock:
-                self.source.read(MOST_A_TURN)
-            self._emit_or_wait()
-        except Exception as error:
-            self.fail_unless_closing(error)
-        self.turns += 1
-
-    def _emit_or_wait(self) -> None:
-        """Write now, or soon: drawing the prompt again costs more than the text."""
-        now = time.monotonic()
-        if now >= self._next_draw or self.source.has_enough:
-            self._emit()
-        elif self.source.text:
-            self._emit_later(self._next_draw - now)
-
-    def _emit_later(self, seconds: float) -> None:
-        assert self._loop is not None
-        if self._emission is None:
-            self._emission = self._loop.call_later(seconds, self._emit_at_last)
-
-    def _emit_at_last(self) -> None:
-        self._emission = None
-        try:
-            self._emit()
-        except Exception as error:
-            self.fail_unless_closing(error)
-
-    def _emit(self) -> None:
-        """Write what has been read, but for a half that still waits for its other half."""
-        if self._emission is not None:
-            self._emission.cancel()
-            self._emission = None
-        if self.is_resting:
-            return
-        app = self._app()
-        if app is None:
-            self._write_unwritten(None)
-        else:
-            is_new = time.monotonic() < self._cpr_deadline
-            if app.renderer.waiting_for_cpr and is_new and not self.source.has_enough:
-                self._emit_later(0.002)  # the answer is about the place before this text
-                return
-            with self.terminal.in_one_write():
-                is_drawn = app.renderer.last_rendered_screen is not None
-                if self._write_unwritten(app):
-                    if is_drawn:
-                        self._above.redraw(app)
-                    self._next_draw = time.monotonic() + BETWEEN_DRAWS
-        if self.source.text:
-            self._emit_later(LINE_WAITS)
-        elif self._beside is not None:
-            self._look_beside(self._beside)
-
-    def _look_beside(self, beside: BesideChild) -> None:
-        with self.lock:
-            if beside.has_kept:
-                beside.look()
-            if beside.has_kept:
-                self._emit_later(BETWEEN_LOOKS)
-
-    def _app(self) -> Application[Any] | None:
+    @property
+    def app(self) -> Application[Any] | None:
         """The application that is on the screen now."""
         session = self._session
         app = session.app if session is not None and not self._is_dumb else None
         return app if app is not None and app.is_running else None
 
-    def _write_unwritten(self, app: Application[Any] | None) -> bool:
-        """Whether there was anything to write."""
+    def write_above(self, app: Application[Any]) -> bool:
+        """What need not wait, and the prompt below it, in one write. Prompt thread.
+
+        Returns whether there was anything.
+        """
+        with self.terminal.in_one_write():
+            is_drawn = app.renderer.last_rendered_screen is not None
+            if not self.write_unwritten(app):
+                return False
+            if is_drawn:
+                self._above.redraw(app)
+            return True
+
+    def write_unwritten(self, app: Application[Any] | None) -> bool:
+        """What need not wait. Returns whether there was anything."""
         with self.lock:
             length = self.source.length_to_write(is_above_prompt=self._session is not None)
             if not length:
@@ -254,6 +180,14 @@ class Pump:
                 self._above.write_text(app, data)
             self.source.take(length)
             return True
+
+    def keeps_beside_child(self) -> bool:
+        """Whether something is kept that is to be shown when a child has left the screen."""
+        with self.lock:
+            beside = self._beside
+            if beside is not None and beside.has_kept:
+                beside.look()
+            return beside is not None and beside.has_kept
 
     def _write_straight(self, data: bytes) -> None:
         if self._beside is None:
@@ -268,30 +202,29 @@ class Pump:
         if self._session is None or self._is_dumb:
             self.flush()
             return True
-        app = self._app()
+        app = self.app
         screen = app.renderer.last_rendered_screen if app is not None else None
         if app is not None and screen is not None:
             if screen is not self._on_screen and not at_once:
                 # The prompt thread is about to write what it takes for drawn. It runs no code of
                 # the user's now, and needs only the lock.
                 return False
-            assert self._loop is not None
             erase = self._above.erase_sequence(app)
             self._above.forget_drawn(app)  # before anything that lets the prompt thread go on
             self.terminal.write_held()
             self.terminal.write_bytes(erase)
             self._above.new_line()
             self._on_screen = None
-            self._loop.call_soon_threadsafe(self._redraw_erased)
+            self._reader.call_threadsafe(self._redraw_erased)
         self._above.write_text(None, self.source.take(self.source.length_of_lines))
         return True
 
     def _note_drawn(self) -> None:
-        app = self._app()
+        app = self.app
         self._on_screen = app.renderer.last_rendered_screen if app is not None else None
 
     def _redraw_erased(self) -> None:
-        app = self._app()
+        app = self.app
         if app is not None and not self.is_resting and app.renderer.last_rendered_screen is None:
             self._above.redraw(app)
 
@@ -324,22 +257,13 @@ class Pump:
         self.source.read(ENOUGH)
         is_busy = time.monotonic() - self.source.last_read < BUSY
         self.flush()
-        if is_busy and (switch := self._get_switch()):
+        if is_busy and (switch := self._switch.get()):
             switch.move(moves)
         else:
             self.forward()
             for source, fd in moves:
                 os.dup2(source, fd)
         self.forward(in_flight=True)
-
-    def _get_switch(self) -> Switch | None:
-        if self._switch is None and not self._has_no_switch:
-            try:
-                source = self.source
-                self._switch = Switch(source.master, source.probe, self.terminal.fileno())
-            except (AttributeError, ImportError, OSError):
-                self._has_no_switch = True
-        return self._switch
 
     # -- endings ---------------------------------------------------------------------------------
 
@@ -354,7 +278,7 @@ class Pump:
         The stand-in forwards what others write, and closes what is left when all have closed it.
         """
         self._stand_in.close()
-        self._stop_listening()
+        self._reader.close()
         more = False
         with self.lock, suppress(OSError):
             more = self.forward()
@@ -369,8 +293,7 @@ class Pump:
             if self._is_closed:
                 return
             self._is_closed = True
-            if self._switch is not None:
-                self._switch.close()
+            self._switch.close()
             self.source.close()
             os.close(self.terminal.fileno())
 
@@ -378,21 +301,6 @@ class Pump:
     def is_forwarding(self) -> bool:
         """Whether somebody can still write into the pty, after `close()`."""
         return self._stand_in.is_alive
-
-    def _stop_listening(self) -> None:
-        loop, self._loop = self._loop, None
-        if loop is None or loop.is_closed():
-            return
-        removed = threading.Event()
-
-        def remove() -> None:
-            loop.remove_reader(self.source.master)
-            if self._emission is not None:
-                self._emission.cancel()
-            removed.set()
-
-        loop.call_soon_threadsafe(remove)
-        removed.wait(GOODBYE)
 
     def hand_over(self) -> None:
         """At the end of the process: another one goes on with what the stand-in does."""

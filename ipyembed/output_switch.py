@@ -140,6 +140,29 @@ class Switch:
         return bytes(self._words.raw[: max(0, count)])
 
 
+class OneSwitch:
+    """That of one pump, made when it is first needed. Used under the lock of the pump."""
+
+    def __init__(self, master: int, probe: int, terminal: int) -> None:
+        self._arguments = master, probe, terminal
+        self._switch: Switch | None = None
+        self._can_be_had = can_be_stopped(master, probe)
+
+    def get(self) -> Switch | None:
+        """The switch; None where there can be none."""
+        if self._switch is None and self._can_be_had:
+            try:
+                self._switch = Switch(*self._arguments)
+            except (AttributeError, ImportError, OSError):
+                self._can_be_had = False
+        return self._switch
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._switch is not None:
+            self._switch.close()
+
+
 def _is_write(call: bytes, fds: list[int]) -> bool:
     """Whether it has a descriptor, an address and a count: a write, or something like it."""
     words = call.split()

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.application import run_in_terminal
 
+from ipyembed.attributes import attribute_replaced
+
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
@@ -27,15 +29,11 @@ PATIENCE = 2.0
 @contextmanager
 def stops_at_once(app: Application[Any]) -> Iterator[None]:
     """While `app` may be up. Prompt thread."""
-    attributes = vars(app)
-    if not hasattr(signal, "SIGTSTP") or "suspend_to_background" in attributes:
+    if not hasattr(signal, "SIGTSTP"):  # Windows
         yield
         return
-    attributes["suspend_to_background"] = _suspend_to_background
-    try:
+    with attribute_replaced(app, "suspend_to_background", _suspend_to_background):
         yield
-    finally:
-        attributes.pop("suspend_to_background", None)
 
 
 def _suspend_to_background(suspend_group: bool = True) -> None:

@@ -140,7 +140,8 @@ def test_the_reader_dies(spawn: Spawn) -> None:
     terminal.run("def dies(*_): raise ZeroDivisionError('reader')")
     n = half_typed(
         terminal,
-        "later(lambda: (setattr(type(the_pty()._pump), '_emit', dies), lines('last words', 3)))",
+        "reader = type(the_pty()._pump._reader); "
+        "later(lambda: (setattr(reader, '_emit', dies), lines('last words', 3)))",
     )
     terminal.wait_for(SAID + "ZeroDivisionError: reader$")
     terminal.wait_for("last words 2$")

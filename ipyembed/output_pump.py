@@ -15,10 +15,12 @@ threads, and each of them up to 5 ms where the host keeps the GIL busy.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.utils import is_dumb_terminal
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.application.current import AppSession
 
+MODES = re.compile(rb"\x1b\[\?[\d;]*[hl]")
+"""What switches a mode of the terminal on or off."""
 IN_FLIGHT = 0.02
 """Seconds that a write which has begun may take to end when the descriptors are led home."""
 BUSY = 5.0
@@ -68,7 +72,8 @@ class Pump:
         self._is_dumb = False
         self._has_failed = False
         self._on_screen: Any = None  # what of the prompt has been written, not only computed
-        terminal.drew = self._note_drawn
+        self._is_erased = False  # by the stand-in, and has not been drawn again
+        terminal.drawn = self._drawn
         self._switch = OneSwitch(master, probe, terminal.fileno())
         self._is_closed = False
         self._reader = Reader(self)
@@ -86,7 +91,7 @@ class Pump:
         if self._beside is not None:
             self._end_child(self._beside)
         self._session = session
-        self.is_resting = False
+        self.is_resting = self._is_erased = False
         self._is_dumb = is_dumb_terminal()  # nothing but text may be written to it
         if session is not None and not self._is_dumb:
             self._above.begin()
@@ -214,14 +219,27 @@ class Pump:
             self.terminal.write_held()
             self.terminal.write_bytes(erase)
             self._above.new_line()
-            self._on_screen = None
+            self._on_screen, self._is_erased = None, True
             self._reader.call_threadsafe(self._redraw_erased)
         self._above.write_text(None, self.source.take(self.source.length_of_lines))
         return True
 
-    def _note_drawn(self) -> None:
+    def _drawn(self, data: bytes) -> tuple[bytes, Callable[[], object] | None]:
+        """See `TerminalStream.drawn`."""
         app = self.app
-        self._on_screen = app.renderer.last_rendered_screen if app is not None else None
+        screen = app.renderer.last_rendered_screen if app is not None else None
+        self._on_screen = screen
+        if app is None or screen is None or not self._is_erased:
+            return data, None
+        # It may be changes to what was there before the stand-in has erased it; then they would go
+        # to rows above. So only the modes of the terminal are set, and all is drawn once more.
+        self._is_erased = False
+        is_done = self._above.is_finally_drawn(app)
+        self._above.forget_drawn(app)
+        self._on_screen = None
+        return b"".join(MODES.findall(data)), partial(
+            app.renderer.render, app, app.layout, is_done=is_done
+        )
 
     def _redraw_erased(self) -> None:
         app = self.app

@@ -40,8 +40,10 @@ class TerminalStream:
         self.buffer = _Bytes(self)
         self.lock = threading.RLock()
         self._held: bytearray | None = None
-        self.drew: Callable[[], object] = lambda: None
-        """Called when prompt_toolkit has written something. Prompt thread, under the lock."""
+        self.drawn: Callable[[bytes], tuple[bytes, Callable[[], object] | None]]
+        self.drawn = lambda data: (data, None)
+        """Called when prompt_toolkit writes something, on the prompt thread, under the lock.
+        Returns what is written instead, and what is to be done afterwards without the lock."""
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -102,8 +104,10 @@ class _Bytes:
 
     def write(self, data: bytes) -> int:
         with self._stream.lock:
-            self._stream.write_bytes(data)
-            self._stream.drew()
+            instead, then = self._stream.drawn(data)
+            self._stream.write_bytes(instead)
+        if then is not None:
+            then()
         return len(data)
 
 
@@ -184,6 +188,15 @@ class AbovePrompt:
             return b"\r\n"
         up = b"\x1b[%dA" % position.y if position.y else b""
         return b"\r" + up + b"\x1b[J\x1b[0m\x1b[?7h"
+
+    @staticmethod
+    def is_finally_drawn(app: Application[Any]) -> bool:
+        """Whether what has been drawn last is the prompt with its answer: the cursor is below."""
+        screen = app.renderer.last_rendered_screen
+        position = getattr(app.renderer, "_cursor_pos", None)
+        if screen is None or position is None:
+            return False
+        return bool(position.y >= min(screen.height, app.output.get_size().rows))
 
     @staticmethod
     def forget_drawn(app: Application[Any]) -> None:

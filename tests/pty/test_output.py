@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -150,6 +152,45 @@ def test_the_streams_are_terminals_of_the_right_size(spawn: Spawn) -> None:
     terminal.resize(20, 80)
     rows = printed_above(terminal, "terminals", "^20 80$")
     assert rows == ["True True True True", "80 20 80 20", "20 80"]
+
+
+def test_in_a_cell_the_descriptors_are_the_terminal(spawn: Spawn) -> None:
+    terminal = start(spawn)
+    names = "print(*(os.ttyname(fd) == os.ttyname(0) for fd in (1, 2)))"
+    assert terminal.run(names) == "True True"
+    terminal.run("def names():\n    " + names + "\n")
+    assert printed_above(terminal, "names", "^False") == ["False False"]
+    assert terminal.run(names) == "True True"
+
+
+def test_a_flood_waits_and_the_keyboard_does_not(spawn: Spawn, tmp_path: Path) -> None:
+    """Nobody reads the terminal: what is printed is not held in memory, who prints it waits."""
+    terminal = start(spawn)
+    terminal.prompt(1)
+    terminal.run(
+        "def flood():\n"
+        "    line = b'x' * 97 + b'\\n'\n"
+        "    for flood.lines in range(20_000): os.write(1, line)\n"
+    )
+    terminal.run(
+        "def tell():\n"
+        "    seen = -1\n"
+        "    while seen != flood.lines: seen = flood.lines; time.sleep(0.5)\n"
+        "    open('it waits', 'w').write(str(seen))\n"
+    )
+    terminal.line("flood.lines = 0; later(flood); threading.Thread(target=tell).start(); go.set()")
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "it waits").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert 0 < 98 * int((tmp_path / "it waits").read_text() or 0) < 1_500_000
+    mark = terminal.mark()
+    terminal.send("print('it is', 40 + 2)\r")
+    terminal.wait_for_new(r"it is 42", mark, timeout=60)
+    terminal.run("flood.lines")
+    terminal.line("exit")
+    terminal.wait_for("^home again: True", timeout=60)
+    assert terminal.wait_exit() == 0
 
 
 def test_unfinished_lines(spawn: Spawn) -> None:

@@ -176,8 +176,9 @@ def test_somebody_closes_descriptors(spawn: Spawn) -> None:
     # in a cell
     assert terminal.run("os.close(1); os.close(2)") == f"{said.format(1)}\n{said.format(2)}"
     assert terminal.run("lines('printed')") == "printed 0"
-    # while the prompt is up
-    n = half_typed(terminal, "later(lambda: (os.close(1), os.write(2, b'closed\\n')))")
+    # while the prompt is up, by a C library
+    terminal.run("import ctypes; close = ctypes.CDLL(None).close")
+    n = half_typed(terminal, "later(lambda: (close(1), os.write(2, b'closed\\n')))")
     terminal.wait_for(rf"^closed\nIn \[{n}\]: 'half{n - 1}$")
     mark = terminal.mark()
     terminal.line("'")

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ipyembed import routing
 from ipyembed.job_output import JobOutput
 from ipyembed.loops import running_loop, until_done
+from ipyembed.sinks import current_sink
 
 if TYPE_CHECKING:
     from ipyembed.job_table import JobTable
 
 Outcome = asyncio.Future[Any] | Future[Any]
+_now = time.time
 _CANCELLED = (asyncio.CancelledError, CancelledError)
 
 
@@ -53,6 +55,7 @@ class Job:
     kill: Callable[[], object] | None = None
     """What ends it, if that is not its task's."""
     _foreground = 0
+    _name: str | None = None
     _awaited = 0
     _is_untold = False
     _ended: float | None = None
@@ -64,8 +67,9 @@ class Job:
         self._table = table
         self.id = table.next_id()
         """Its number."""
-        self._name = name
-        self._started = time.time()
+        if name is not None:
+            self._name = name
+        self._started = _now()
         self.outward = _outward()
         """Where what it prints goes on; None: to the stream itself."""
 
@@ -105,7 +109,7 @@ class Job:
     @property
     def age(self) -> float:
         """Seconds for which it has run."""
-        return (self._ended or time.time()) - self._started
+        return (self._ended or _now()) - self._started
 
     @property
     def output(self) -> str:
@@ -249,7 +253,7 @@ class Job:
         if not outcome.cancelled():
             outcome.exception()  # asyncio shall not say that nobody has asked for it
         with self._table.lock:
-            self._ended = time.time()
+            self._ended = _now()
             waiters, self._waiters = self._waiters, None
         if self._output is not None:
             self._output.end(self._is_marked)
@@ -260,10 +264,7 @@ class Job:
 
 def _outward() -> routing.Sink | routing.Relay | None:
     """Where a job's output goes on: a job that another has started prints beside that."""
-    route = routing.current_route()
-    if route is None:
-        return None
-    sink = routing.current_sink()
+    sink = current_sink()
     return sink.outward if isinstance(sink, Job) else sink
 
 

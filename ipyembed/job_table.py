@@ -43,7 +43,7 @@ class JobTable:
         # Entered without the lock, so it is read as a whole only: that no other thread interrupts.
         self._running: dict[int, Job] = {}
         self._ended_jobs: deque[Job] = deque(maxlen=KEPT_JOBS)
-        self._live = 0
+        self._starts = 0
         self._routing: AbstractContextManager[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self.shells: list[ShellJobs] = []
@@ -104,6 +104,30 @@ class JobTable:
 
     # -- starting ----------------------------------------------------------------------------
 
+    def start_here(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        loop: asyncio.AbstractEventLoop,
+        name: str | None = None,
+    ) -> Job:
+        """Run it as a task of `loop`, whose thread this is. No lock: thousands may be started."""
+        job = Job(self, name)
+        job.loop = loop
+        context = contextvars.copy_context()
+        context.run(_set_sink, job)
+        if self._routing is None:
+            self._route()
+        try:
+            task = job.task = job._outcome = loop.create_task(coroutine, context=context)
+        except BaseException:
+            self._give_back_if_idle()
+            raise
+        self._running[job.id] = job
+        if self._routing is None:  # the last other one has ended in between, on its thread
+            self._route()
+        task.add_done_callback(job._on_done)
+        return job
+
     def start_coroutine(
         self,
         coroutine: Coroutine[Any, Any, Any],
@@ -111,25 +135,17 @@ class JobTable:
         name: str | None = None,
     ) -> Job:
         """Run it as a task of `loop`, whose thread may be another."""
+        running = running_loop()
+        if running is loop or (running is None and not loop.is_running()):
+            return self.start_here(coroutine, loop, name)
         job = Job(self, name)
         job.loop = loop
         context = contextvars.copy_context()
         context.run(_set_sink, job)
-        running = running_loop()
-        if running is loop or (running is None and not loop.is_running()):
-            self._one_more()
-            try:
-                job.task = job._outcome = loop.create_task(coroutine, context=context)
-            except BaseException:
-                self._one_less()
-                raise
-            self._running[job.id] = job
-            job.task.add_done_callback(job._on_done)
-            return job
         outcome: Future[Any] = Future()
         with self._starting():
             job._outcome = outcome
-        self._add(job)
+            self._add(job)
 
         def create_task() -> None:
             if outcome.set_running_or_notify_cancel():
@@ -159,7 +175,7 @@ class JobTable:
                 self._threads = ThreadPoolExecutor(THREADS, "ipyembed-job")
         with self._starting(), routing.to(None):  # the pool's thread is everybody's
             job.task = job._outcome = self._threads.submit(call)
-        return self._add(job)
+            return self._add(job)
 
     def start_process(self, function: Callable[..., Any], args: tuple[Any, ...], name: str) -> Job:
         """Run it in a process of its own, when a processor is free."""
@@ -172,7 +188,7 @@ class JobTable:
         context.run(routing.set_sink, job)
         with self._starting(), routing.to(None):
             job.task = job._outcome = pool().submit(context.run, process.run)
-        return self._add(job)
+            return self._add(job)
 
     def adopt(
         self,
@@ -188,43 +204,44 @@ class JobTable:
         if known is not None:
             return known
         job = Job(self, name)
-        with self._starting():
-            job.task = job._outcome = outcome
         if isinstance(outcome, asyncio.Future):
             job.loop = outcome.get_loop()
         if context is not None:
             context.run(routing.set_sink, job)
-        return self._add(job)
+        with self._starting():
+            job.task = job._outcome = outcome
+            return self._add(job)
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
-        """While a job is started."""
-        self._one_more()
+        """While a job is started: output is routed before it can print."""
+        with self.lock:
+            self._starts += 1
+            self._route()
         try:
             yield
-        except BaseException:
-            self._one_less()
-            raise
+        finally:
+            with self.lock:
+                self._starts -= 1
+            self._give_back_if_idle()
 
-    def _one_more(self) -> None:
-        """Before a job is started: output is routed before it can print."""
+    def _route(self) -> None:
         with self.lock:
-            self._live += 1
             if self._routing is None:
-                self.take_streams()
+                self._routing = routing.routed()
+                self._routing.__enter__()
 
-    def _one_less(self) -> None:
+    def _give_back_if_idle(self) -> None:
         with self.lock:
-            self._live -= 1
-            if not self._live:
+            if not (self._running or self._starts):
                 self.give_streams_back()
+                if self._running:  # entered since, without the lock
+                    self._route()
 
     def take_streams(self) -> None:
         """Route output, if there are jobs."""
-        with self.lock:
-            if self._live and self._routing is None:
-                self._routing = routing.routed()
-                self._routing.__enter__()
+        if self._running:
+            self._route()
 
     def give_streams_back(self) -> None:
         """Route output no longer: jobs that live on after the shell print as the host does."""
@@ -252,7 +269,7 @@ class JobTable:
         with self.lock:
             self._running.pop(job.id, None)
             self._ended_jobs.append(job)
-        self._one_less()
+        self._give_back_if_idle()
         if job.is_to_be_told():
             self.tell(job)
         # Started by a client of an engine: see `engine.client_output`.

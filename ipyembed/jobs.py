@@ -50,6 +50,9 @@ def run_in_background(
         There is no loop for a coroutine: the shell was opened by a trio task, or one is running.
     """
     if isinstance(target, CoroutineType) and not args and not process:  # the most frequent, first
+        running = running_loop()
+        if running is not None:
+            return job_table.start_here(target, running, name)
         return job_table.start_coroutine(target, loop_for_jobs(), name)
     if isinstance(target, Job):
         _check_no(args, process)

@@ -52,20 +52,25 @@ _INHERITED = _Inherited()
 _sink: ContextVar[Sink | Relay | _Inherited | None] = ContextVar(
     "ipyembed_sink", default=_INHERITED
 )
+_current = _sink.get
 _of_threads: weakref.WeakKeyDictionary[threading.Thread, Sink | Relay] = weakref.WeakKeyDictionary()
 
 
 def current_sink() -> Sink | None:
     """Where the output of the code that calls this goes; None: to the stream itself."""
-    sink = current_route()
+    sink = _current()
+    if sink is _INHERITED:
+        if not inheritance.has_threads:
+            return None
+        sink = current_route()
     while isinstance(sink, Relay):
         sink = sink.target
-    return sink
+    return sink  # type: ignore[return-value]
 
 
 def current_route() -> Sink | Relay | None:
     """The same, but a relay as such; to be handed on."""
-    sink = _sink.get()
+    sink = _current()
     if isinstance(sink, _Inherited):
         return _of_threads.get(threading.current_thread()) if inheritance.has_threads else None
     return sink

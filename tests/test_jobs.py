@@ -434,6 +434,29 @@ def test_ten_thousand_at_once() -> None:
     assert len(job_table.jobs) <= 1000  # those that have ended are remembered, but not all
 
 
+def test_output_is_routed_for_a_job_that_starts_as_the_last_one_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Starting takes no lock, so the one may come in the midst of the other, on another thread."""
+    give_back = job_table.give_streams_back
+    started: list[Job] = []
+
+    def give_back_too_late() -> None:
+        monkeypatch.undo()
+        started.append(run_in_background(ticks(3)))
+        give_back()
+
+    async def main() -> None:
+        first = run_in_background(asyncio.sleep(0))
+        monkeypatch.setattr(job_table, "give_streams_back", give_back_too_late)
+        await first
+        assert "Routed" in repr(sys.stdout)
+        await started[0]
+        assert started[0].output == "tick 0\ntick 1\ntick 2\n"
+
+    asyncio.run(main())
+
+
 def test_done_callbacks() -> None:
     table = JobTable()
     future: Future[int] = Future()

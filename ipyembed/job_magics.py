@@ -124,11 +124,14 @@ class JobMagics(Magics):
 
     async def _foreground(self, job: Job) -> Any:
         __tracebackhide__ = True
-        with job.awaited(), job.in_foreground():
-            await self._until_done([job])
-        if job.done():
-            return job.result()
-        print(f"\n{job} goes on in the background")
+        try:
+            with job.awaited(), job.in_foreground():
+                await self._until_done([job])
+            if job.done():
+                return job.result()
+        finally:
+            if not job.done():
+                print(f"\n{job} goes on in the background")
         return None
 
     @line_magic

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import IPython
+
 from ipyembed.job import Job
 from ipyembed.tracebacks import is_ours
 from ipyembed.watchdog import _CELL, _is_library
+
+_IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
 
 
 def place_of(job: Job) -> str:
@@ -26,7 +30,12 @@ def place_of_task(task: Any) -> str:
 
 def stack_of(job: Job) -> list[str]:
     """All places that it has come to, innermost last."""
-    return [] if job.done() else [_place(frame) for frame in _frames_of(job)]
+    if job.done():
+        return []
+    frames = _frames_of(job)
+    # A cell that was left: what IPython has called it by is the same for all.
+    begins = next((i for i, at in enumerate(frames) if not _is_ipythons(at)), 0)
+    return [_place(frame) for frame in frames[begins:]]
 
 
 def stack_of_task(task: Any) -> list[str]:
@@ -56,6 +65,10 @@ def _frames_of_task(task: Any) -> list[FrameType]:
     if get_coro is None:
         return []
     return [frame for frame in _awaits(get_coro()) if not is_ours(frame.f_code.co_filename)]
+
+
+def _is_ipythons(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_IPYTHONS)
 
 
 def _awaits(at: Any) -> Iterator[FrameType]:

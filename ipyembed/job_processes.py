@@ -139,14 +139,14 @@ def _in_process(
 def _leave_signals_alone() -> None:
     """A process that was forked has our handlers, and would tell our loop of its signals.
 
-    Ctrl-C goes to it as well, but is meant for us.
+    Ctrl-C and Ctrl-Z go to it as well, but are meant for us: nobody would continue it.
     """
     if threading.current_thread() is threading.main_thread():
         signal.set_wakeup_fd(-1)
         for name, handler in {
             "SIGINT": signal.SIG_IGN,
             "SIGTERM": signal.SIG_DFL,
-            "SIGTSTP": signal.SIG_DFL,
+            "SIGTSTP": signal.SIG_IGN,
         }.items():
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), handler)

@@ -75,7 +75,8 @@ class ShellJobs:
         job_table.shells.append(self)
         job_table.take_streams()
         try:
-            yield
+            with open_line.begun_by(self._attachment.shell.displayhook):
+                yield
         finally:
             self._is_open = False
             own = self.juggler.own_loop_if_closed_with_shell

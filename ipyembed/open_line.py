@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ipyembed.sinks import to
 
@@ -50,6 +51,37 @@ class OpenLine:
             with self.lock:
                 self._release()
                 self._cells -= 1
+
+    @contextmanager
+    def begun_by(self, displayhook: Any) -> Iterator[None]:
+        """While a shell is open: ``Out[3]: `` begins a line, and may be written around the streams.
+
+        IPython (9.0 to 9.18) has prompt_toolkit print it.
+        """
+        write, finish = displayhook.write_output_prompt, displayhook.finish_displayhook
+
+        def write_output_prompt() -> None:
+            with self.lock:
+                write()
+                self._is_open = self.is_watched
+
+        def finish_displayhook() -> None:
+            finish()
+            with self.lock:
+                self._is_open = False
+                self._release()
+
+        ours = {
+            "write_output_prompt": write_output_prompt,
+            "finish_displayhook": finish_displayhook,
+        }
+        vars(displayhook).update(ours)
+        try:
+            yield
+        finally:
+            for name, function in ours.items():
+                if vars(displayhook).get(name) is function:
+                    del vars(displayhook)[name]
 
     def written(self, text: str) -> None:
         """`text` has been written to the terminal, with `lock` held all the time."""

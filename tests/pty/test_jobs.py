@@ -105,6 +105,10 @@ def test_a_session(spawn: Spawn, kind: str) -> None:
     terminal.run("job = run_in_background(forever())")
     rows = shown(terminal, "%jobs").split("\n")
     assert re.match(r"\[7\] +forever\(\) +running +\S+s +\S+:\d+ forever", rows[1]), rows
+    everything = shown(terminal, "%jobs --all -v")
+    assert re.search(r"^ +\S*script0.py:\d+ forever$", everything, re.MULTILINE), everything
+    if kind not in ("own", "worker"):  # the host's own task, and where that is
+        assert re.search(r"^- +Task-1 +running +\S", everything, re.MULTILINE), everything
     assert any(re.match(r"\[1\] +ticker\(\) +done +\S+s +→ 5 items", row) for row in rows), rows
     # in the foreground
     assert "[0, 1]" in shown(terminal, "run_in_foreground(ticker(2))")
@@ -205,8 +209,12 @@ def test_ctrl_z(spawn: Spawn, kind: str) -> None:
         terminal.line("%fg")
         terminal.wait_for_new(r"^tock\r*\n(.*\n)*tock", mark)
         terminal.ctrl(key)
-        left = "KeyboardInterrupt:" if key == "c" else "goes on in the background"
+        left = r"\[3\] await forever\(\) goes on in the background"
         terminal.wait_for_new(rf"{left}(.*\n)*.*\[3\] tock", mark)
+        assert ("KeyboardInterrupt:" in terminal.printed_since(mark)) == (key == "c")
+    stack = shown(terminal, "%jobs -v")
+    assert re.search(r"In \[\d+\]:1 <module>", stack)
+    assert "IPython" not in stack
     assert "hosts.py" not in terminal.printed_since(mark)
     assert "[3]  await forever()" in shown(terminal, "%jobs")
     terminal.run("%cancel 3")
@@ -347,17 +355,18 @@ def test_ctrl_z_in_what_cannot_be_left_suspends(
     terminal.wait_exit()
 
 
-@pytest.mark.parametrize("kind", ["own", "awaited"])
+@pytest.mark.parametrize("kind", ["own", "awaited", "uvloop", "worker"])
 def test_leaving(spawn: Spawn, kind: str) -> None:
     """The user is told of jobs once; those in the host's loop live on."""
     terminal = opened(spawn, kind)
     terminal.run("%bg forever()")
     terminal.run("go = threading.Event(); run_in_background(go.wait)")
-    own = "; to leave cancels 1 of them." if kind == "own" else ", which will go on."
+    has_own_loop = kind in ("own", "worker")
+    own = "; to leave cancels 1 of them." if has_own_loop else ", which will go on."
     assert f"There are 2 running jobs{own}" in terminal.run("exit")
     terminal.run("go.set()")  # something else: so it is told again
     terminal.wait_for(r"^\[2\] done")
-    own = "; to leave cancels it." if kind == "own" else ", which will go on."
+    own = "; to leave cancels it." if has_own_loop else ", which will go on."
     terminal.ctrl("d")
     terminal.wait_for(r"Do you really want to exit")
     terminal.line("y")
@@ -386,7 +395,7 @@ def test_what_does_not_let_itself_be_cancelled_is_named(spawn: Spawn) -> None:
     assert terminal.wait_exit() == 0
 
 
-@pytest.mark.parametrize("kind", ["own", "awaited"])
+@pytest.mark.parametrize("kind", ["own", "awaited", "uvloop", "worker"])
 def test_a_cell_in_the_background_that_outlives_the_shell(spawn: Spawn, kind: str) -> None:
     """It finds its names, and keeps what it has to say of its end to itself."""
     source = HOST.replace('print("the host goes on")', "await asyncio.sleep(1)")
@@ -404,7 +413,7 @@ def test_a_cell_in_the_background_that_outlives_the_shell(spawn: Spawn, kind: st
     terminal.line("exit")
     terminal.wait_for("^There")
     terminal.line("exit")
-    if kind == "awaited":
+    if kind in ("awaited", "uvloop"):
         terminal.wait_for(r"^(\[1\] )?still <function ticker")
     terminal.wait_for("^the end$")
     assert terminal.wait_exit() == 0
@@ -440,8 +449,9 @@ def test_jobs_that_live_on_print_as_the_host_does(spawn: Spawn) -> None:
     assert "[1] tick 39" not in terminal.screen_text()
 
 
-def test_marks_and_two_that_print_at_once(spawn: Spawn) -> None:
-    terminal = opened(spawn, "awaited")
+@pytest.mark.parametrize("kind", ["own", "awaited", "uvloop", "worker"])
+def test_marks_and_two_that_print_at_once(spawn: Spawn, kind: str) -> None:
+    terminal = opened(spawn, kind)
     terminal.run(
         "async def parts(name):\n"
         "    for i in range(3):\n"
@@ -477,6 +487,11 @@ def test_a_line_that_a_cell_prints_in_parts_stays_whole(spawn: Spawn) -> None:
     terminal.run("'a value'")
     terminal.run("go.set()")
     terminal.wait_for(r"^\[1\] done")
+    # while the value is made that comes after Out[n]
+    terminal.run("go.clear(); said = threading.Event()")
+    terminal.run("job = run_in_background(lambda: (go.wait(), print('between'), said.set()))")
+    terminal.run("class V:\n    def __repr__(self): go.set(); said.wait(); return 'shown'\n")
+    assert terminal.run("V()").startswith("Out[11]: shown\n[2] between\n")
     leave(terminal)
     lines = set(terminal.printed_since(0).replace("\r", "").split("\n"))
     assert {*(f"begun {i}" for i in range(50)), "open", " line", "Out[6]: 'a value'"} <= lines
@@ -512,13 +527,23 @@ def test_in_threads_and_processes(spawn: Spawn) -> None:
     terminal.wait_for(r"^\[2\] process$")
     terminal.wait_for(r"^\[2\] done mine → 42$")
     terminal.run("%bg --process time.sleep(60)")
+    # Ctrl-Z and Ctrl-C are signals to it as well, but not meant for it
+    for key in "zc":
+        mark = terminal.mark()
+        terminal.line(f"print('for ' + '{key}'); await asyncio.sleep(1 if '{key}' == 'z' else 60)")
+        terminal.wait_for_new(f"^for {key}\r*$", mark)
+        terminal.ctrl(key)
+        terminal.prompt()
+        terminal.wait_for_new(r"KeyboardInterrupt|\[4\] done", mark)
+    pid = "__import__('multiprocessing').active_children()[0].pid"
+    assert terminal.run(f"open(f'/proc/{{{pid}}}/stat').read().split()[2]").endswith("'S'")
     terminal.run("%cancel 3")
     terminal.wait_for(r"^\[3\] cancelled time.sleep\(60\)$")
     terminal.run("event = threading.Event()")
     terminal.run("%bg --thread event.wait()")
-    assert "[4] event.wait() runs in a thread" in terminal.run("%cancel 4")
+    assert "[5] event.wait() runs in a thread" in terminal.run("%cancel 5")
     terminal.run("event.set()")
-    terminal.wait_for(r"^\[4\] done event.wait\(\) → True$")
+    terminal.wait_for(r"^\[5\] done event.wait\(\) → True$")
     leave(terminal)
 
 

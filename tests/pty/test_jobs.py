@@ -535,8 +535,8 @@ def test_in_threads_and_processes(spawn: Spawn) -> None:
         terminal.ctrl(key)
         terminal.prompt()
         terminal.wait_for_new(r"KeyboardInterrupt|\[4\] done", mark)
-    pid = "__import__('multiprocessing').active_children()[0].pid"
-    assert terminal.run(f"open(f'/proc/{{{pid}}}/stat').read().split()[2]").endswith("'S'")
+    terminal.run("import multiprocessing; pid = multiprocessing.active_children()[0].pid")
+    assert terminal.run("open(f'/proc/{pid}/stat').read().split()[2]").endswith("'S'")
     terminal.run("%cancel 3")
     terminal.wait_for(r"^\[3\] cancelled time.sleep\(60\)$")
     terminal.run("event = threading.Event()")

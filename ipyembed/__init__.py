@@ -99,6 +99,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``nudge``              the main thread does something at once
 ``blocking``           ``KeyboardInterrupt`` in code that blocks a loop
 ``cooked``             Ctrl-C while a prompt is out of raw mode for a moment
+``whose_code``         the user's code, a library's, or ours; and what its file is called
 ``tracebacks``         our own frames are cut off what is shown of it
 ``deadly_signals``     SIGTERM and SIGHUP while a prompt has the terminal
 ``demo``               a tour: ``python -m ipyembed.demo``

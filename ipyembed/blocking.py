@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
 
-from ipyembed.tracebacks import is_ours, without_ours
+from ipyembed.tracebacks import without_ours
+from ipyembed.whose_code import is_ours
 
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python, and
 # what calls that.

@@ -29,7 +29,7 @@ from ipyembed.job_list import show_jobs
 from ipyembed.job_table import job_table
 from ipyembed.job_waits import all_done, finish, until_ended
 from ipyembed.jobs import run_in_background
-from ipyembed.tracebacks import is_ours
+from ipyembed.whose_code import is_ours
 
 if TYPE_CHECKING:
     from ipyembed.attachment import Attachment

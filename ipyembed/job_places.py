@@ -12,8 +12,7 @@ from typing import Any
 import IPython
 
 from ipyembed.job import Job
-from ipyembed.tracebacks import is_ours
-from ipyembed.watchdog import _CELL, _is_library
+from ipyembed.whose_code import is_library, is_ours, name_of_file
 
 _IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
 
@@ -44,7 +43,7 @@ def stack_of_task(task: Any) -> list[str]:
 
 
 def _innermost(frames: list[FrameType]) -> str:
-    users = [frame for frame in frames if not _is_library(frame.f_code.co_filename)]
+    users = [frame for frame in frames if not is_library(frame.f_code.co_filename)]
     return _place((users or frames)[-1]) if frames else ""
 
 
@@ -85,10 +84,7 @@ def _awaits(at: Any) -> Iterator[FrameType]:
 
 
 def _place(frame: FrameType) -> str:
-    name = frame.f_code.co_filename
-    cell = _CELL.match(name)
-    if cell:
-        name = f"In [{cell[1]}]"
-    elif name.startswith(os.getcwd() + os.sep):
+    name = name_of_file(frame.f_code.co_filename)
+    if name.startswith(os.getcwd() + os.sep):
         name = os.path.relpath(name)
     return f"{name}:{frame.f_lineno} {frame.f_code.co_qualname}"

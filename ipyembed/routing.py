@@ -179,7 +179,7 @@ class _Routing:
 
 
 def _point_handlers(original: Any, stream: RoutedStream) -> list[Any]:
-    handlers = [handler for handler in _handlers() if handler.stream is original]
+    handlers = [handler for handler in stream_handlers() if handler.stream is original]
     for handler in handlers:
         handler.setStream(stream)
     return handlers
@@ -192,7 +192,7 @@ def _point_back(stream: RoutedStream) -> None:
     stream.handlers = []
 
 
-def _handlers() -> Iterator[logging.StreamHandler[Any]]:
+def stream_handlers() -> Iterator[logging.StreamHandler[Any]]:
     """The handlers of all loggers that write to a stream that they hold."""
     seen: set[int] = set()
     for logger in [logging.root, *list(logging.root.manager.loggerDict.values())]:

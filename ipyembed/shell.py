@@ -215,7 +215,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
             self.atexit_operations()
         else:
             history.end_session()
-        _close_history(history)
+        close_history(history)
         if self.left_cells is not None:
             self.left_cells.outlive()
 
@@ -257,7 +257,7 @@ class ThreadedInteractiveShellEmbed(_TerminalOfNow, InteractiveShellEmbed):
                     print("\nKeyboardInterrupt")
 
 
-def _close_history(history: Any) -> None:
+def close_history(history: Any) -> None:
     """End the history's thread and its connection; IPython before 9.10 leaves both."""
     if hasattr(history, "close"):
         history.close()

@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyembed.blocking import frames
 from ipyembed.nudge import Nudge
 from ipyembed.sigint import Sigint
-from ipyembed.tracebacks import is_ours
+from ipyembed.whose_code import is_ours
 
 # Methods of IPython (8 and 9) whose frames are on the stack just as long as the cell is executed:
 # not while it awaits. The first takes an exception for the cell's; around it, in the second, the

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 
-_FOLDER = os.path.dirname(__file__) + os.sep
-_DEMO = _FOLDER + "demo.py"
-
-
-def is_ours(filename: str) -> bool:
-    """Whether code of that file is ours. The demo's is not: it is a program like any other."""
-    return filename.startswith(_FOLDER) and filename != _DEMO
+from ipyembed.whose_code import is_ours
 
 
 def without_ours(tb: TracebackType | None) -> TracebackType | None:

@@ -10,9 +10,6 @@ Idle means idle: the longer all goes well, the longer the rests between two beat
 from __future__ import annotations
 
 import asyncio
-import functools
-import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-import IPython
-
 from ipyembed.blocking import frames
 from ipyembed.output import say
-from ipyembed.tracebacks import is_ours
+from ipyembed.whose_code import is_library, name_of_file
 
 LONGEST_REST = 7.0
 """Seconds between two beats of an eval thread that has been well for a while."""
@@ -35,10 +30,8 @@ AFTER_KEY = 0.05
 A_MOMENT = 0.02
 """Seconds between the two looks at what the eval thread is stuck in."""
 
-_IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
 # Python 3.11 to 3.13: what calls every callback of an asyncio loop that is written in Python.
 _CALLS_BACK = asyncio.Handle._run.__code__
-_CELL = re.compile(r"<ipython-input-(\d+)-")
 
 
 @contextmanager
@@ -199,21 +192,6 @@ def describe_frame(frame: FrameType | None) -> str:
         if code is _CALLS_BACK:
             callback = at.f_locals["self"]._callback
             return str(getattr(callback, "__qualname__", None) or repr(callback))
-        if not _is_library(code.co_filename):
-            cell = _CELL.match(code.co_filename)
-            place = f"In [{cell[1]}]" if cell else code.co_filename
-            return f"{code.co_qualname} ({place}:{at.f_lineno})"
+        if not is_library(code.co_filename):
+            return f"{code.co_qualname} ({name_of_file(code.co_filename)}:{at.f_lineno})"
     return "code that has no Python frame"
-
-
-def _is_library(filename: str) -> bool:
-    if is_ours(filename) or filename.startswith((_IPYTHONS, "<frozen")):
-        return True
-    return filename.startswith(_library()) and "site-packages" not in filename
-
-
-@functools.cache
-def _library() -> tuple[str, ...]:
-    import sysconfig  # would take its time at each start
-
-    return tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))

@@ -17,7 +17,7 @@ from ipyembed.engine.history import EngineHistory
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved
 from ipyembed.profile_config import load_config
-from ipyembed.shell import _close_history
+from ipyembed.shell import close_history
 
 
 class EngineShell(InteractiveShell):
@@ -75,7 +75,7 @@ def make_shell(caller: Caller, config: Config | None) -> tuple[EngineShell, Call
         shell.user_ns = {}
         shell.user_module = CellModule({"__name__": "__main__"})
         shell.atexit_operations()
-        _close_history(history)
+        close_history(history)
 
     return shell, dispose
 

@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyembed.engine.client_output import current_request
 from ipyembed.engine.network import Network
 from ipyembed.engine.request import Request
-from ipyembed.routing import RoutedStream, _handlers
+from ipyembed.routing import RoutedStream, stream_handlers
 
 _STREAMS = ("stdout", "stderr")
 
@@ -104,7 +104,7 @@ class _Tee:
         self._name = name
         self._following = following
         self.original = _put(name, self)
-        self._handlers = [h for h in _handlers() if h.stream is self.original]
+        self._handlers = [h for h in stream_handlers() if h.stream is self.original]
         for handler in self._handlers:
             handler.setStream(self)
 
@@ -127,7 +127,7 @@ class _Tee:
         top = getattr(sys, self._name)
         if top is self or (isinstance(top, RoutedStream) and top.original is self):
             _put(self._name, self.original)
-        for handler in _handlers():
+        for handler in stream_handlers():
             if handler.stream is self:
                 handler.setStream(self.original)
 

@@ -6,12 +6,13 @@ import os
 import re
 from importlib.metadata import PackageNotFoundError, entry_points, metadata, version
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 import ipyembed
 from ipyembed import __main__ as command_line
-from tools import pythons
+from tools import package, pythons
 
 try:
     META = metadata("ipyembed")
@@ -56,3 +57,17 @@ def test_it_names_no_address_that_is_not_there() -> None:
     assert META.get_all("Project-URL") is None
     assert META.get_all("Home-page") is None
     assert META["License-Expression"] == "MIT"
+
+
+@pytest.mark.parametrize("test", [*package.SMOKE, *package.SMOKE_OF_EXTRAS])
+def test_what_is_run_on_the_installed_package_is_there(test: str) -> None:
+    """Else it would be noticed late, in a run of many minutes."""
+    path, _, name = test.partition("::")
+    text = (Path(package.__file__).parents[1] / path).read_text(encoding="utf-8")
+    assert not name or f"def {name.partition('[')[0]}(" in text
+
+
+def test_the_lowest_version_of_everything_is_known() -> None:
+    floors = list(package.floors(*package.EXTRAS))
+    assert "ipython==9" in floors
+    assert all(re.match(r"[\w-]+==[\d.]+(;|$)", floor) for floor in floors), floors

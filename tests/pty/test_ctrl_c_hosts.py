@@ -137,10 +137,7 @@ def test_ctrl_c_is_the_cells_and_never_the_hosts(spawn: Spawn, before: str, runn
     terminal.wait_for(r"In \[\d+\]:\Z")
     terminal.ctrl("c")
     host_is_unharmed(terminal)
-    terminal.line("exit")
-    terminal.wait_for(r"^left 0 False True 0$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(r"^left 0 False True 0$", modes=modes)
 
 
 FROM_OUTSIDE = {
@@ -182,10 +179,7 @@ def test_an_interrupt_from_outside_is_the_hosts(spawn: Spawn, before: str, runne
     assert terminal.run("await asyncio.sleep(0.05); ticks > then, me.cancelling()").endswith(
         "(True, 0)"
     )
-    terminal.line("exit")
-    terminal.wait_for(r"^left 0 False True")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(r"^left 0 False True", modes=modes)
 
 
 @pytest.mark.parametrize("policy", ["pause", "run"])
@@ -200,9 +194,7 @@ def test_a_blocking_shell_in_a_running_loop(spawn: Spawn, before: str, policy: s
     if policy == "run":
         host_is_unharmed(terminal)
     assert terminal.run("len(heard), me.cancelling()").endswith("(0, 0)")
-    terminal.line("exit")
-    terminal.wait_for(r"^left 0 False True 0$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^left 0 False True 0$")
 
 
 EDITOR = """\
@@ -238,9 +230,7 @@ def test_while_the_prompt_is_out_of_raw_mode_and_a_completion_ends(spawn: Spawn)
     terminal.ctrl("u")
     assert terminal.run("len(heard)").endswith(": 0")
     host_is_unharmed(terminal)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave(modes=modes)
 
 
 DROPS = """
@@ -297,8 +287,7 @@ def test_in_what_drops_exceptions(spawn: Spawn) -> None:
     assert "ipyembed/" not in terminal.screen_text()
     terminal.interrupt("drop(Hangs)")  # one that takes long is interrupted itself, and its caller
     terminal.prompt(4)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 OWN_WORK = """
@@ -338,7 +327,4 @@ def test_in_the_shells_own_work(spawn: Spawn) -> None:
     assert "KeyboardInterrupt" not in terminal.screen_text()
     lines = "[line for _, line, _ in history.get_range(raw=True)]"
     assert terminal.run(f"{lines} == list(range(1, 7))").endswith("True")
-    terminal.line("exit")
-    terminal.wait_for("^left True$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave("^left True$", modes=modes)

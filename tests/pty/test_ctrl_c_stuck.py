@@ -114,9 +114,7 @@ def loop_is_well(terminal: Terminal, n: int) -> None:
 
 
 def leave(terminal: Terminal) -> None:
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
     assert "Traceback" not in terminal.screen_text().rpartition("exit")[2]
 
 

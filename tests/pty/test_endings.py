@@ -259,10 +259,7 @@ def test_a_signal_that_the_host_handles(spawn: Spawn, run: str) -> None:
     terminal.signal(signal.SIGTERM)
     terminal.wait_for("^the host heard$")
     assert terminal.run("1 + 1").endswith(": 2")
-    terminal.line("exit")
-    terminal.wait_for("^the host goes on$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored(modes)
+    terminal.leave("^the host goes on$", modes=modes)
 
 
 def test_a_handler_that_exits(spawn: Spawn) -> None:

@@ -73,6 +73,13 @@ def opened(spawn: Spawn, settings: str = "") -> Terminal:
     return terminal
 
 
+def answer(terminal: Terminal) -> None:
+    """The question is asked, and gets its answer."""
+    terminal.wait_for(r"^your name\?")
+    terminal.line("Ada")
+    terminal.wait_for("^got Ada$")
+
+
 def half_typed(terminal: Terminal, question: str) -> int:
     """Type half a line; then the question is asked. A mark before that."""
     mark = terminal.mark()
@@ -139,9 +146,7 @@ def test_control_keys_are_the_askers(spawn: Spawn) -> None:
         terminal.wait_for_new(f"ended by {error}", mark)
         back(terminal, n + 1)
     assert terminal.run("1 + 1").endswith("2")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_from_a_cell(spawn: Spawn) -> None:
@@ -163,9 +168,7 @@ def test_from_a_cell(spawn: Spawn) -> None:
     terminal.ctrl("c")
     terminal.wait_for("^KeyboardInterrupt")
     terminal.prompt(6)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_two_threads_ask_one_after_the_other(spawn: Spawn) -> None:
@@ -178,9 +181,7 @@ def test_two_threads_ask_one_after_the_other(spawn: Spawn) -> None:
         terminal.wait_for(rf"^which\? {answer}$")
     terminal.prompt(3)
     assert terminal.run("sorted(answers)").endswith("['first', 'second']")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_answered_while_it_is_about_to_step_aside(spawn: Spawn) -> None:
@@ -200,9 +201,7 @@ def test_answered_while_it_is_about_to_step_aside(spawn: Spawn) -> None:
     terminal.prompt(3)
     assert terminal.run("sorted(answers)").endswith("['one', 'two']")
     terminal.wait_for(rf"^{re.escape(first)} one$\n+^{re.escape(second)} two$")
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_a_task_of_the_shells_loop_asks(spawn: Spawn) -> None:
@@ -213,13 +212,9 @@ def test_a_task_of_the_shells_loop_asks(spawn: Spawn) -> None:
         "def ask_now():\n    print('got', input('your name? '))\n"
     )
     terminal.run("await asyncio.sleep(0); task = asyncio.create_task(asks())")
-    terminal.wait_for(r"^your name\?")
-    terminal.line("Ada")
-    terminal.wait_for("^got Ada$")
+    answer(terminal)
     terminal.prompt(4)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave()
 
 
 def test_a_thread_that_still_asks_when_the_cell_ends(spawn: Spawn) -> None:
@@ -231,12 +226,9 @@ def test_a_thread_that_still_asks_when_the_cell_ends(spawn: Spawn) -> None:
         "thread = threading.Thread(target=asker)\n"
     )
     terminal.line("thread.start(); asks.wait(); __import__('time').sleep(0.2)")
-    terminal.wait_for(r"^your name\?")
-    terminal.line("Ada")
-    terminal.wait_for("^got Ada$")
+    answer(terminal)
     terminal.prompt(4)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 ASYNC = """
@@ -268,15 +260,10 @@ ASYNC = """
 
 def test_the_host_loop_asks(spawn: Spawn) -> None:
     terminal = spawn(ASYNC.replace("MAIN", "main"))
-    terminal.wait_for(r"^your name\?")
-    terminal.line("Ada")
-    terminal.wait_for("^got Ada$")
+    answer(terminal)
     terminal.prompt(1)
     assert terminal.run("1 + 1").endswith("2")
-    terminal.line("exit")
-    terminal.wait_for("^after$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^after$")
 
 
 def test_cancelled_while_a_thread_asks(spawn: Spawn) -> None:
@@ -299,9 +286,7 @@ def test_other_ways(spawn: Spawn, settings: str) -> None:
     terminal.wait_for(r"^In \[2\]:")
     terminal.line("print('it is', name)")
     terminal.wait_for("^it is Ada$")
-    terminal.line("exit")
-    terminal.wait_for("^left behind: None$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^left behind: None$")
 
 
 def test_a_callback_of_the_toolkit_asks(spawn: Spawn, display: str, program: str) -> None:
@@ -336,10 +321,7 @@ def test_pdb_of_the_standard_library(spawn: Spawn) -> None:
     assert re.search("^42$", terminal.screen_text(), re.MULTILINE)
     terminal.wait_for(r"^In \[3\]: half$")
     terminal.ctrl("u")
-    terminal.line("exit")
-    terminal.wait_for("^left behind: None$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^left behind: None$")
 
 
 HELD = """
@@ -374,10 +356,7 @@ def test_asked_when_a_line_has_just_been_entered(spawn: Spawn, tmp_path: Path) -
     terminal.wait_for("got Ada$")
     terminal.wait_for("^Out.*: 3$")
     terminal.prompt(2)
-    terminal.line("exit")
-    terminal.wait_for("^after$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^after$")
 
 
 def test_somebody_reads_the_descriptor_himself(spawn: Spawn) -> None:
@@ -402,7 +381,4 @@ def test_somebody_reads_the_descriptor_himself(spawn: Spawn) -> None:
     terminal.ctrl("u")
     terminal.wait_for(r"^In \[4\]:$")
     assert terminal.run("1 + 1").endswith("2")
-    terminal.line("exit")
-    terminal.wait_for("^left behind: None$")
-    assert terminal.wait_exit() == 0
-    terminal.assert_terminal_restored()
+    terminal.leave("^left behind: None$")

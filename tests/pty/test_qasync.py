@@ -270,9 +270,7 @@ def test_blocking_embed_in_such_a_loop(spawn: Spawn, runner: str) -> None:
     out = terminal.run("await asyncio.sleep(0.01, 'in a helper')")
     assert re.search(r"EventLoop\s+cannot\s+be\s+re-entered", out)
     assert out.endswith("'in a helper'")
-    terminal.line("exit")
-    terminal.wait_for("^and the host's$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^and the host's$")
 
 
 def test_a_shell_opened_by_a_slot(spawn: Spawn) -> None:
@@ -305,9 +303,7 @@ def test_a_shell_opened_by_a_slot(spawn: Spawn) -> None:
     assert terminal.run("name, await asyncio.sleep(0.01, 'awaited')").endswith(
         "('slot', 'awaited')"
     )
-    terminal.line("exit")
-    terminal.wait_for("^closed$")
-    assert terminal.wait_exit() == 0
+    terminal.leave("^closed$")
 
 
 def test_pager_commands_and_editor(spawn: Spawn, tmp_path: Path, runner: str) -> None:

@@ -69,8 +69,7 @@ def test_ctrl_c_in_code_that_trio_protects_comes_at_the_next_wait(spawn: Spawn) 
     )
     terminal.interrupt("protected(); await trio.sleep(1000)")
     assert "to its end" in terminal.screen_text()
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_an_interrupt_from_outside_asks_again(spawn: Spawn) -> None:
@@ -83,9 +82,7 @@ def test_an_interrupt_from_outside_asks_again(spawn: Spawn) -> None:
     terminal.wait_for_new("KeyboardInterrupt", mark)
     terminal.prompt(1)
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")
 
 
 def test_trio_run_in_a_cell_finds_nothing_in_its_way(spawn: Spawn) -> None:
@@ -94,8 +91,7 @@ def test_trio_run_in_a_cell_finds_nothing_in_its_way(spawn: Spawn) -> None:
     assert terminal.run("trio.run(trio.sleep, 0.01); 'quiet'") == "Out[1]: 'quiet'"
     terminal.interrupt("trio.run(trio.sleep, 1000)")
     terminal.prompt(3)
-    terminal.line("exit")
-    assert terminal.wait_exit() == 0
+    terminal.leave()
 
 
 def test_a_task_that_blocks_trio_ends_and_no_other(spawn: Spawn) -> None:
@@ -113,9 +109,7 @@ def test_a_task_that_blocks_trio_ends_and_no_other(spawn: Spawn) -> None:
     terminal.wait_for("^ipyembed: KeyboardInterrupt in task .*hang, in hang ")
     terminal.prompt(3)
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")
 
 
 def test_a_cell_awaits_while_a_task_blocks_trio(spawn: Spawn) -> None:
@@ -139,6 +133,4 @@ def test_a_cell_awaits_while_a_task_blocks_trio(spawn: Spawn) -> None:
     terminal.prompt(3)
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
     assert terminal.run("host_nursery.cancel_scope.cancel_called").endswith("False")
-    terminal.line("exit")
-    terminal.wait_for(r"^ticks go on True$")
-    assert terminal.wait_exit() == 0
+    terminal.leave(r"^ticks go on True$")

@@ -33,14 +33,14 @@ T = TypeVar("T")
 
 def current_host() -> Host:
     """The host of the code that is running. Raises RuntimeError where nothing can be awaited."""
-    if _trio_is_current():
+    if trio_is_current():
         from ipyembed.hosts_trio import TrioHost
 
         return TrioHost()
     return AsyncioHost()
 
 
-def _trio_is_current() -> bool:
+def trio_is_current() -> bool:
     """Whether a trio task is running, and not a task of an asyncio loop that trio turns."""
     trio: Any = sys.modules.get("trio")
     if trio is None or not hasattr(trio, "lowlevel"):  # half imported, by another thread

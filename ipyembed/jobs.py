@@ -116,9 +116,9 @@ def loop_for_jobs() -> asyncio.AbstractEventLoop:
 def _runs_trio() -> bool:
     if "trio" not in sys.modules:
         return False
-    from ipyembed.hosts import _trio_is_current
+    from ipyembed.hosts import trio_is_current
 
-    return _trio_is_current()
+    return trio_is_current()
 
 
 def name_of_call(function: Callable[..., Any], args: tuple[Any, ...]) -> str:

@@ -74,7 +74,6 @@ class Outgoing:
         self._wake = wake
         self._looks_soon = looks_soon
         self._pid = os.getpid()
-        self.dropped_characters = 0
 
     def put(self, *messages: Message, size: int = 0, is_urgent: bool = True) -> None:
         """Send `messages` soon, after what was put in before.
@@ -109,7 +108,6 @@ class Outgoing:
         with self._changed:
             has_room = self._waiting < MOST_WAITING and not self._is_closed
             if not has_room and not (waits and self._wait_for_room()):
-                self.dropped_characters += len(piece)
                 return False
             was_empty = not self._queue
             last = self._queue[-1] if self._queue else None

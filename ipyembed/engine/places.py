@@ -23,7 +23,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ipyembed.hosts import _trio_is_current
+from ipyembed.hosts import trio_is_current
 from ipyembed.loop_thread import LoopThread, close_loop
 from ipyembed.loops import running_loop
 
@@ -160,7 +160,7 @@ class GuiPlace(LoopPlace):
 
 def start_here(work: Work) -> None:
     """Have the coroutine that `work()` makes awaited by whatever loop is running here."""
-    if _trio_is_current():
+    if trio_is_current():
         TrioPlace()._start(work)
     else:
         loop = asyncio.get_running_loop()
@@ -180,7 +180,7 @@ def choose(policy: str) -> Place:
     RuntimeError where that is not there.
     """
     if policy in ("auto", "loop"):
-        if _trio_is_current():
+        if trio_is_current():
             return TrioPlace()
         try:
             return LoopPlace(asyncio.get_running_loop(), threading.current_thread())

@@ -74,6 +74,7 @@ class Outgoing:
         self._wake = wake
         self._looks_soon = looks_soon
         self._pid = os.getpid()
+        self._dropped: tuple[int, str, dict[str, Any]] | None = None
 
     def put(self, *messages: Message, size: int = 0, is_urgent: bool = True) -> None:
         """Send `messages` soon, after what was put in before.
@@ -84,6 +85,7 @@ class Outgoing:
         with self._changed:
             if self._is_closed or (size and not self._wait_for_room()):
                 return
+            self._tell_of_dropped()
             for message in messages:
                 message.size = size
                 self._waiting += size
@@ -100,15 +102,20 @@ class Outgoing:
         if os.getpid() != self._pid:  # a forked child's output is not the client's
             return
         while text:
-            piece, text = text[:LONGEST_PIECE], text[LONGEST_PIECE:]
+            piece, rest = text[:LONGEST_PIECE], text[LONGEST_PIECE:]
             if not self._put_piece(name, piece, parent, waits):
+                with self._changed:
+                    before = self._dropped[0] if self._dropped is not None else 0
+                    self._dropped = before + len(text), name, parent
                 return
+            text = rest
 
     def _put_piece(self, name: str, piece: str, parent: dict[str, Any], waits: bool) -> bool:
         with self._changed:
             has_room = self._waiting < MOST_WAITING and not self._is_closed
             if not has_room and not (waits and self._wait_for_room()):
                 return False
+            self._tell_of_dropped()
             was_empty = not self._queue
             last = self._queue[-1] if self._queue else None
             if (
@@ -128,6 +135,18 @@ class Outgoing:
         if was_empty or is_whole:
             self._wake()
         return True
+
+    def _tell_of_dropped(self) -> None:
+        if self._dropped is None:
+            return
+        count, name, parent = self._dropped
+        self._dropped = None
+        line = f"\n[ipyembed: {count:,} characters are missing here, for they were not fetched]\n"
+        text = _Text(name, parent)
+        text.pieces.append(line)
+        text.size = len(line)
+        self._waiting += len(line)
+        self._queue.append(text)
 
     def _wait_for_room(self) -> bool:
         deadline = 0.0

@@ -27,6 +27,7 @@ import getpass
 import io
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -166,8 +167,20 @@ def _getpass_of(original: Callable[..., str]) -> Callable[..., str]:
 def _raw_input_of(original: Callable[..., str]) -> Callable[..., str]:
     @wraps(original)
     def _raw_input(prompt: str = "", stream: Any = None, *args: Any, **options: Any) -> str:
-        line = ask_line(prompt, hidden=True) if _is_tty(stream) else None
-        return original(prompt, stream, *args, **options) if line is None else line
+        if open_attachment() is None or not _is_tty(stream):
+            return original(prompt, stream, *args, **options)
+        with ExitStack() as stack:
+            stack.enter_context(terminal_lent(asks=True))
+            line = ask_line(prompt, hidden=True)
+            if line is None:
+                return original(prompt, stream, *args, **options)
+            # What has called this then sets the terminal's modes, which throws away what has been
+            # typed and what the terminal has answered. The prompt comes back when that has ended,
+            # and with it what it has opened.
+            opened = options.get("input")
+            if opened not in (None, sys.stdin):
+                weakref.finalize(opened, stack.pop_all().close).atexit = False
+            return line
 
     return _raw_input
 

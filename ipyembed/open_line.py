@@ -61,6 +61,7 @@ class OpenLine:
         write, finish = displayhook.write_output_prompt, displayhook.finish_displayhook
 
         def write_output_prompt() -> None:
+            __tracebackhide__ = True
             with self.lock:
                 write()
                 self._is_open = self.is_watched

@@ -12,6 +12,8 @@ from tests.xvfb import virtual_screen
 
 # Each test starts a program or two: as a user's, they find our modules compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# And what they print is buffered, line by line, unless a test says otherwise.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from ipyembed.blocking import frames
 
 Function = Callable[[], object]
 
+_TK_LOOPS = ("mainloop", "wait_window", "wait_variable", "wait_visibility")
 _NO_SUCH_NUMBER = 2**31 - 1
 
 
@@ -69,7 +70,14 @@ def depths() -> tuple[int, ...]:
     return (
         _qt_depth(),
         glib.main_depth() if glib is not None else 0,
+        _wx_depth(),
+        _tk_depth(),
     )
+
+
+def cannot_tell(depths: tuple[int, ...]) -> bool:
+    """Whether these are loops of which an inner one could not be told from an outer one."""
+    return any(depths[:2])
 
 
 def leave_loop(caller: FrameType | None, is_hosts: bool) -> bool:
@@ -172,6 +180,14 @@ def _ask_wx(function: Function) -> None:
         wx.CallAfter(function)
 
 
+def _wx_depth() -> int:
+    """Of those within one another only the first is known."""
+    wx: Any = sys.modules.get("wx")
+    if not hasattr(wx, "GetApp") or wx.GetApp() is None:
+        return 0
+    return int(wx.EventLoopBase.GetActive() is not None)
+
+
 def _leave_wx(_: FrameType | None, is_hosts: bool) -> bool:
     wx: Any = sys.modules.get("wx")
     if not hasattr(wx, "GetApp") or wx.GetApp() is None:
@@ -185,6 +201,16 @@ def _leave_wx(_: FrameType | None, is_hosts: bool) -> bool:
         return False
     loop.Exit()
     return True
+
+
+def _tk_depth() -> int:
+    """Tk does not tell; but its loops are called by methods written in Python."""
+    if "tkinter" not in sys.modules:
+        return 0
+    return sum(
+        at.f_globals.get("__name__") == "tkinter" and at.f_code.co_name in _TK_LOOPS
+        for at in frames(sys._getframe())
+    )
 
 
 def _ask_tk(function: Function) -> None:

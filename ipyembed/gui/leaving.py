@@ -63,7 +63,7 @@ class LeavingLoops:
             return
         self._is_wanted = False
         caller = breaking_out.caller_of_loop(frame)
-        breaking_out.leave_loop(caller, is_hosts=any(self._depths))
+        breaking_out.leave_loop(caller, is_hosts=breaking_out.cannot_tell(self._depths))
         if caller is not None:
             raise_when_it_goes_on(caller, KeyboardInterrupt)
 

@@ -32,12 +32,13 @@ T = TypeVar("T")
 
 # Run in the child before the program.  `preexec_fn` would do the same, but it forks with the test
 # runner's threads alive, about which Python rightly warns.  SIGINT and SIGQUIT are ignored in
-# the background jobs of some shells, and a child would inherit that.
+# the background jobs of some shells, SIGHUP under nohup, and a child would inherit that.
 _TAKE_THE_TERMINAL = """
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 

@@ -85,6 +85,48 @@ def test_the_loop_ends_and_the_cell_is_interrupted(
     terminal.assert_terminal_restored(modes)
 
 
+#: What makes the toolkit, and a cell in which its loop calls a function that takes its time.
+BUSY = {
+    "PySide6": (
+        QT.format("PySide6") + "; from PySide6.QtCore import QTimer",
+        "QTimer.singleShot(0, calls); app.exec()",
+    ),
+    "gtk3": (GTK.format("3.0"), "GLib.idle_add(calls); Gtk.main()"),
+    "gtk4": (GTK.format("4.0"), "GLib.idle_add(calls); GLib.MainLoop().run()"),
+    "wx": (
+        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
+        "wx.CallAfter(calls); app.MainLoop()",
+    ),
+    "tk": ("import tkinter; root = tkinter.Tk()", "root.after(1, calls); root.mainloop()"),
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_the_loop_ends_when_a_callback_of_it_is_interrupted(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    """A toolkit prints what is raised in a callback, and goes on: so the loop is ended instead."""
+    installed(name)
+    make, cell = BUSY[name]
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn("import ipyembed, time\nipyembed.embed()", env=env, cols=120)
+    modes = terminal.tty_modes()
+    terminal.run(make)
+    terminal.run(
+        "def calls():\n    print('it', 'runs'); end = time.monotonic() + 1\n"
+        "    while time.monotonic() < end: pass\n"
+    )
+    mark = terminal.mark()
+    terminal.line(cell)
+    terminal.wait_for_new("it runs", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(4)
+    assert "ipyembed/" not in terminal.screen_text()
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.leave(modes=modes)
+
+
 def test_an_application_of_wx_that_would_take_sigint_away(
     spawn: Spawn, display: str, installed: Callable[..., None]
 ) -> None:

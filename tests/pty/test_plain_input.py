@@ -171,10 +171,10 @@ def test_an_open_pipe_that_is_idle_costs_nothing_and_tasks_tick(host: Path) -> N
 
         for line in (
             "import asyncio, time",
-            "async def tick(): await asyncio.sleep(0.05); print('tick' + 'ed')",
+            "async def tick(): await asyncio.sleep(0.05); print('tick' + 'ed', flush=True)",
             "",
             "task = asyncio.create_task(tick()); await asyncio.sleep(0)",
-            "print('rea' + 'dy'); used = time.process_time()",
+            "print('rea' + 'dy', flush=True); used = time.process_time()",
         ):
             type_line(line)
         # Nothing more is typed: what is printed now, a task has printed while a line is awaited.
@@ -183,7 +183,7 @@ def test_an_open_pipe_that_is_idle_costs_nothing_and_tasks_tick(host: Path) -> N
         assert "Error" not in printed
         # Stay idle for a second; nothing comes.
         assert read_until(process, "never", deadline=1.0).strip() in ("", "In [6]:", "In [5]:")
-        type_line("print('used', time.process_time() - used, 'seconds')")
+        type_line("print('used', time.process_time() - used, 'seconds', flush=True)")
         used = read_until(process, "seconds").split("used ")[1].split()[0]
         assert float(used) < 0.1
         process.stdin.close()

@@ -31,12 +31,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from ipyembed.nudge import SIGNAL, nudge
+from ipyembed.nudge import FIRST_PAUSE, LAST_PAUSE, SIGNAL, nudge
 from ipyembed.sigint_in_c import sigint_in_c
 
-FIRST_PAUSE = 0.02
-LAST_PAUSE = 1.0
-"""Seconds after which a handler that has not run is helped, at first and at last."""
 A_MOMENT = 0.001
 """Seconds until it is tried again to raise an exception, where it could not be."""
 

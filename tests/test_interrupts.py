@@ -140,6 +140,49 @@ def test_a_nudge_raises_into_a_call_that_blocks(held: None) -> None:
 
 
 @needs_nudges
+@pytest.mark.parametrize("unnoticed", [1, 3])
+def test_a_nudge_that_was_not_noticed_is_repeated(
+    held: None, monkeypatch: pytest.MonkeyPatch, unnoticed: int
+) -> None:
+    """As when it has come between Python's last look for signals and the blocking call."""
+    kill, sent = signal.pthread_kill, []
+
+    def kill_later(ident: int, number: int) -> None:
+        sent.append(number)
+        if len(sent) > unnoticed:
+            kill(ident, number)
+
+    def fail(_: FrameType | None) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(signal, "pthread_kill", kill_later)
+    timer = threading.Timer(0.1, nudge.call_threadsafe, (fail,))
+    timer.start()
+    with pytest.raises(ZeroDivisionError):
+        time.sleep(30)
+    timer.join()
+    assert len(sent) == unnoticed + 1
+
+
+@needs_nudges
+def test_a_nudge_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that nobody notices is given up with the signal."""
+    before = threading.enumerate()
+    called: list[object] = []
+    monkeypatch.setattr(signal, "pthread_kill", nothing)
+    assert nudge.hold()
+    assert nudge.call_threadsafe(called.append)
+    nudge.let_go()
+    assert threading.enumerate() == before
+    monkeypatch.undo()
+    assert nudge.hold()
+    assert nudge.call_threadsafe(called.append)
+    nudge.let_go()
+    assert threading.enumerate() == before
+    assert len(called) == 1
+
+
+@needs_nudges
 def test_a_nudge_that_raises_nothing_disturbs_nothing(held: None) -> None:
     begun = time.monotonic()
     timer = threading.Timer(0.1, nudge.now_threadsafe)

@@ -92,6 +92,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
 ``stacks``             whose code it has interrupted
+``put_off``            not where what is raised would be lost
 ``sigint``             taking SIGINT from the host, and giving it back
 ``sigint_elsewhere``   the same for a shell that is not on the main thread
 ``sigint_in_c``        SIGINT without any code of Python's hearing of it

@@ -42,6 +42,7 @@ from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.gui.wx_app import leaves_sigint_alone
 from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import nudge
+from ipyembed.put_off import PutOff
 from ipyembed.sigint import Sigint, put_back
 from ipyembed.sigint_elsewhere import SigintElsewhere
 from ipyembed.sigint_in_c import sigint_in_c
@@ -49,7 +50,7 @@ from ipyembed.stacks import (
     is_in_hook,
     is_in_own_code,
     is_interacting,
-    is_no_place_to_raise,
+    no_place_to_raise,
     runs_cell,
     runs_code,
 )
@@ -111,7 +112,7 @@ class CellInterrupts:
         self._in_cell = False
         self._loops = LeavingLoops(partial(runs_code, shell))
         self._ignored = 0.0
-        self._put_off = 0.0
+        self._put_off = PutOff(self._sigint)
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
         """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
@@ -254,7 +255,7 @@ class CellInterrupts:
         is_over = False
 
         def interrupt(frame: FrameType | None) -> None:
-            if is_over or (is_no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
+            if is_over or (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
                 return
             raise KeyboardInterrupt
 
@@ -268,7 +269,7 @@ class CellInterrupts:
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
-        if self._is_put_off(frame, self._handle):
+        if self._put_off.is_put_off(frame, self._handle):
             return
         if not self._in_cell or is_in_own_code(frame):
             self._in_own_code(frame)
@@ -283,25 +284,6 @@ class CellInterrupts:
             self._cancel(awaited, frame)
         elif is_in_hook(frame):
             self._interrupt()
-
-    def _is_put_off(
-        self, frame: FrameType | None, handle: Callable[[FrameType | None], object]
-    ) -> bool:
-        """Whether `handle` is to be called again in a moment: this is no place to raise.
-
-        What stays here for long is interrupted, and afterwards its caller, too.
-        """
-        now = time.monotonic()
-        if not is_no_place_to_raise(frame):
-            self._put_off = 0.0
-            return False
-        self._put_off = self._put_off or now
-        if not self._sigint.in_a_moment(handle):
-            return False
-        if now - self._put_off < AT_ONCE:
-            return True
-        self._put_off = 0.0
-        return False
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
         """The first asks the loop; when that has not done so yet, the second frees the loop.
@@ -388,7 +370,7 @@ class CellInterrupts:
         return find_activity(frame, self.roots, self.host_loop)
 
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
-        if not self._is_put_off(frame, self._interrupt_stuck):
+        if not self._put_off.is_put_off(frame, self._interrupt_stuck):
             self._interrupt_activity(frame, self.host_loop, self.roots)
 
 

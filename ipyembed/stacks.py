@@ -57,17 +57,20 @@ def is_in_hook(frame: FrameType | None) -> bool:
     )
 
 
-def is_no_place_to_raise(frame: FrameType | None) -> bool:
-    """Whether an exception raised here would be printed and lost, or show how it came about.
+def no_place_to_raise(frame: FrameType | None) -> FrameType | None:
+    """The outermost frame in which an exception would be lost, or show how it came about.
 
-    In `__del__`, in callbacks of weak references; where another Ctrl-C is being handled.
+    Of `__del__`, of callbacks of weak references; where another Ctrl-C is being handled.
     """
-    return any(
-        at.f_code.co_name == "__del__"
-        or at.f_globals.get("__name__") in _HAVE_CALLBACKS
-        or at.f_code in _HANDLERS
-        for at in frames(frame)
-    )
+    place = None
+    for at in frames(frame):
+        if (
+            at.f_code.co_name == "__del__"
+            or at.f_globals.get("__name__") in _HAVE_CALLBACKS
+            or at.f_code in _HANDLERS
+        ):
+            place = at
+    return place
 
 
 def is_interacting(frame: FrameType | None) -> bool:

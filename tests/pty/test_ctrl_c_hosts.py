@@ -234,8 +234,14 @@ def test_while_the_prompt_is_out_of_raw_mode_and_a_completion_ends(spawn: Spawn)
 
 
 DROPS = """
-    import signal, time
+    import signal, sys, time
     import ipyembed
+
+    def print_slowly(unraisable):
+        time.sleep(0.05)
+        sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = print_slowly
 
     class Interrupts:
         def __del__(self):
@@ -287,6 +293,8 @@ def test_in_what_drops_exceptions(spawn: Spawn) -> None:
     assert "ipyembed/" not in terminal.screen_text()
     terminal.interrupt("drop(Hangs)")  # one that takes long is interrupted itself, and its caller
     terminal.prompt(4)
+    assert "Exception ignored in: <function Hangs" in terminal.screen_text()
+    assert "unraisablehook" not in terminal.screen_text()
     terminal.leave()
 
 

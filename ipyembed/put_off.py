@@ -1,0 +1,60 @@
+"""An interrupt that comes where an exception would be lost is put off.
+
+What `__del__` raises, or the callback of a weak reference, is printed and dropped, and the program
+goes on as if nobody had pressed Ctrl-C. So it is tried again in a moment, outside of there. What
+stays there for long is interrupted all the same, and its caller afterwards: not before what was
+raised has been printed, for what is raised into the printing is lost as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Protocol
+
+from ipyembed.blocking import frames
+from ipyembed.stacks import no_place_to_raise
+
+LONG = 0.2
+"""Seconds after which it is put off no more."""
+
+Handle = Callable[[FrameType | None], object]
+
+
+class _CallsAgain(Protocol):
+    def in_a_moment(self, function: Handle, /) -> bool: ...
+
+
+class PutOff:
+    """For one shell. Runs on the eval thread, in a signal handler."""
+
+    def __init__(self, sigint: _CallsAgain) -> None:
+        self._sigint = sigint
+        self._since = 0.0
+        self._printing: tuple[FrameType, int] | None = None
+
+    def is_put_off(self, frame: FrameType | None, handle: Handle) -> bool:
+        """Whether `handle` will be called again in a moment, since this is no place to raise."""
+        place = no_place_to_raise(frame)
+        if place is None and not self._is_printing(frame):
+            self._since = 0.0
+            self._printing = None
+            return False
+        now = time.monotonic()
+        self._since = self._since or now
+        if not self._sigint.in_a_moment(handle):
+            return False
+        if now - self._since < LONG:
+            return True
+        self._since = 0.0
+        caller = place and place.f_back
+        self._printing = caller and (caller, caller.f_lasti)
+        return False
+
+    def _is_printing(self, frame: FrameType | None) -> bool:
+        """Whether what was raised there is being printed: its caller has not gone on."""
+        if self._printing is None:
+            return False
+        caller, instruction = self._printing
+        return caller.f_lasti == instruction and caller in list(frames(frame))[1:]

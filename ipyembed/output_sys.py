@@ -28,7 +28,7 @@ from ipyembed.aside import borrower_asks
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import AbovePrompt
 from ipyembed.prompt_thread import prompt_thread
-from ipyembed.routing import RoutedStream
+from ipyembed.routing import RoutedStream, put_below
 
 PATIENCE = 1.0
 """Seconds that the prompt thread gets to write before it is done without it."""
@@ -195,7 +195,7 @@ class _Replaced:
 
     def __init__(self, proxy: TextIO) -> None:
         self.proxy = proxy
-        self.streams = {name: _put(name, proxy) for name in ("stdout", "stderr")}
+        self.streams = {name: put_below(name, proxy) for name in ("stdout", "stderr")}
         before = self.streams.values()
         self.handlers = {
             handler: handler.stream for handler in _handlers() if handler.stream in before
@@ -214,7 +214,7 @@ class _Replaced:
             inner = found.original if isinstance(found, RoutedStream) else found
             is_later = any(inner is other.proxy for other in later)
             if isinstance(inner, StdoutProxy) and not is_later:
-                _put(name, stream)
+                put_below(name, stream)
             for other in later:
                 if other.streams[name] is self.proxy:
                     other.streams[name] = stream
@@ -224,16 +224,6 @@ class _Replaced:
             for other in later:
                 if other.handlers.get(handler) is self.proxy:
                     other.handlers[handler] = stream
-
-
-def _put(name: str, stream: Any) -> Any:
-    """Returns what was there. Output that is routed to a job or a client stays routed."""
-    top = getattr(sys, name)
-    if isinstance(top, RoutedStream):
-        original, top.original = top.original, stream
-        return original
-    setattr(sys, name, stream)
-    return top
 
 
 # Guards the list, which is in the order of their coming: questions are asked on any thread.

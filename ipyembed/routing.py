@@ -53,6 +53,7 @@ __all__ = [
     "Sink",
     "current_route",
     "current_sink",
+    "put_below",
     "routed",
     "set_sink",
     "tidy",
@@ -225,3 +226,16 @@ def routed() -> Iterator[None]:
 def tidy() -> None:
     """Take away stand-ins whose time is over, and that somebody else has put back since."""
     _routing.tidy()
+
+
+def put_below(name: str, stream: Any) -> Any:
+    """Put `stream` in the place of one of `sys`, below what routes; returns what was there.
+
+    Output that is routed to a job or a client stays routed.
+    """
+    top = getattr(sys, name)
+    if isinstance(top, RoutedStream):
+        original, top.original = top.original, stream
+        return original
+    setattr(sys, name, stream)
+    return top

@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipyembed.engine.client_output import current_request
 from ipyembed.engine.network import Network
 from ipyembed.engine.request import Request
-from ipyembed.routing import RoutedStream, stream_handlers
+from ipyembed.routing import RoutedStream, put_below, stream_handlers
 
 _STREAMS = ("stdout", "stderr")
 
@@ -103,7 +103,7 @@ class _Tee:
     def __init__(self, name: str, following: Following) -> None:
         self._name = name
         self._following = following
-        self.original = _put(name, self)
+        self.original = put_below(name, self)
         self._handlers = [h for h in stream_handlers() if h.stream is self.original]
         for handler in self._handlers:
             handler.setStream(self)
@@ -126,17 +126,7 @@ class _Tee:
         """Put the stream back, unless somebody has covered this one: then it stays, below his."""
         top = getattr(sys, self._name)
         if top is self or (isinstance(top, RoutedStream) and top.original is self):
-            _put(self._name, self.original)
+            put_below(self._name, self.original)
         for handler in stream_handlers():
             if handler.stream is self:
                 handler.setStream(self.original)
-
-
-def _put(name: str, stream: Any) -> Any:
-    """Put `stream` in the place of one of `sys`, below what routes; returns what was there."""
-    top = getattr(sys, name)
-    if isinstance(top, RoutedStream):
-        original, top.original = top.original, stream
-        return original
-    setattr(sys, name, stream)
-    return top

@@ -134,24 +134,23 @@ class EnginePace(Configurable):
 
     @types.coroutine
     def _steps(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        step: Callable[[], Any] = lambda: coroutine.send(None)  # noqa: E731
+        step: Callable[[Any], Any] = coroutine.send
+        argument: Any = None
         while True:
             self._begin()
             try:
-                waits_for = step()
+                waits_for = step(argument)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
             finally:
                 self._end()
             try:
-                value = yield waits_for
+                step, argument = coroutine.send, (yield waits_for)
             except BaseException as error:
                 tb = error.__traceback__
                 error.__traceback__ = tb and tb.tb_next  # this function is nobody's business
-                step = _thrower(coroutine, error)
-            else:
-                step = _sender(coroutine, value)
+                step, argument = coroutine.throw, error
 
     def _begin(self) -> None:
         self._depth += 1
@@ -174,11 +173,3 @@ class EnginePace(Configurable):
         self._ended = threading.get_ident(), now, self._times()
         pause = (now - self._begun) * (1 / self.busy_share - 1)
         self._free_at = min(max(self._free_at, now) + pause, now + LONGEST)
-
-
-def _sender(coroutine: Coroutine[Any, Any, Any], value: Any) -> Callable[[], Any]:
-    return lambda: coroutine.send(value)
-
-
-def _thrower(coroutine: Coroutine[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
-    return lambda: coroutine.throw(error)

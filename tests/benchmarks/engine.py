@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.harness import Figure, Options, Report, percentile, run, take_turns
-from tests.benchmarks.throughput import _CLIENT
+from tests.benchmarks.http_server import SERVE, HttpClient
 from tests.engine.host import Client, Engines, Host, engines_in
 
 _SLICE = 0.2
@@ -42,26 +42,16 @@ _IDLE = """
             await asyncio.sleep(86400)
     asyncio.run(main())
 """
-# The block that is freed first: see throughput.
-_SERVER = """
-    import asyncio, contextlib, sys
-    bytearray(1 << 21)
-    async def serve(reader, writer):
-        while head := await reader.readline():
-            while (line := await reader.readline()) != b"\\r\\n":
-                if line.startswith(b"Content-Length:"): size = int(line[15:])
-            body = await reader.readexactly(size)
-            writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % size + body)
-            await writer.drain()
-    async def main():
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        with contextlib.ExitStack() as stack:
-            if "engine" in sys.argv:
-                import ipyembed
-                stack.enter_context(ipyembed.serve(sys.argv[2]))
-            print("port", server.sockets[0].getsockname()[1], "open", flush=True)
-            await server.serve_forever()
-    asyncio.run(main())
+_MAIN = """
+async def main():
+    server = await start()
+    with contextlib.ExitStack() as stack:
+        if "engine" in sys.argv:
+            import ipyembed
+            stack.enter_context(ipyembed.serve(sys.argv[2]))
+        print("all is open", flush=True)
+        await server.serve_forever()
+asyncio.run(main())
 """
 _GREEDY = """
     import sys, time
@@ -180,28 +170,16 @@ class Server:
     """The HTTP server in a process, and the client that asks it."""
 
     def __init__(self, engines: Engines, *arguments: str) -> None:
-        self.host: Host = engines.host(_SERVER, *arguments)
-        port = self.host.wait_for(" open").split()[1]
-        self._client = subprocess.Popen(
-            [sys.executable, "-c", _CLIENT, port, str(_CONNECTIONS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._clock = (~self.host.process.pid << 3) | 2  # see throughput
+        program = "import asyncio, contextlib, sys\n" + SERVE + _MAIN
+        self.host: Host = engines.host(program, *arguments)
+        port = self.host.wait_for("all is open").split()[1]
+        self._client = HttpClient(port, self.host.process.pid, _CONNECTIONS)
+        self.close = self._client.close
 
     def rate(self) -> tuple[float, float]:
         """Requests a second, and requests a second of its processor time, all threads."""
-        assert self._client.stdin is not None
-        assert self._client.stdout is not None
-        self._client.stdin.write(f"{_CONNECTIONS} {_SLICE} {self._clock}\n")
-        self._client.stdin.flush()
-        rate, cost = map(float, self._client.stdout.readline().split())
+        rate, cost = self._client.ask(_CONNECTIONS, _SLICE)
         return rate, 1 / cost
-
-    def close(self) -> None:
-        self._client.kill()
-        self._client.communicate()
 
 
 class Greedy:

@@ -178,6 +178,15 @@ class PseudoTerminal:
         assert match is not None
         return match[0]
 
+    def read_for(self, seconds: float) -> None:
+        """For tests that choose their moments at random: what it prints meanwhile is read."""
+        end = time.monotonic() + seconds
+        while True:
+            self._read_available()
+            if time.monotonic() >= end:
+                return
+            time.sleep(0.0005)
+
     def wait_exit(self, timeout: float = DEFAULT_TIMEOUT) -> int:
         """Wait for the program to end; its exit status, negative if a signal ended it."""
         self._wait(lambda: self._process.poll() is not None, "the program's exit", timeout)

@@ -187,12 +187,7 @@ class Storm:
                 self.calm()
 
     def _pass(self, seconds: float) -> None:
-        end = time.monotonic() + self.random.random() * 2 * seconds
-        while True:
-            self.terminal.mark()  # reads
-            if time.monotonic() >= end:
-                return
-            time.sleep(0.0005)
+        self.terminal.read_for(self.random.random() * 2 * seconds)
 
     def calm(self) -> None:
         """The shell evaluates what is entered, and the host has gone on."""

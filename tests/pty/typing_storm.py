@@ -135,12 +135,7 @@ class TypingStorm:
         self._stop(cells)
 
     def _pass(self, seconds: float) -> None:
-        end = time.monotonic() + self.random.random() * 2 * seconds
-        while True:
-            self.terminal.mark()  # reads
-            if time.monotonic() >= end:
-                return
-            time.sleep(0.0005)
+        self.terminal.read_for(self.random.random() * 2 * seconds)
 
     def _stop(self, cells: bool) -> None:
         """Answer what is still asked, leave, and look where everything has gone."""

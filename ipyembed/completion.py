@@ -117,7 +117,11 @@ class EvalThreadCompleter(Completer):
         context = contextvars.copy_context()
 
         def complete() -> list[Completion]:
-            with self._juggler.interrupts.of_a_call(), _interrupt_said_in_short():
+            juggler = self._juggler
+            with (
+                juggler.interrupts.of_a_call(juggler.call_in_eval_thread),
+                _interrupt_said_in_short(),
+            ):
                 return context.run(self._completions, document, complete_event)
 
         return self._juggler.complete_in_eval_thread(complete)

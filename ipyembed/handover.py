@@ -18,12 +18,14 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
+from prompt_toolkit.application import Application
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.key_binding.key_bindings import KeyBindingsBase
 from prompt_toolkit.keys import Keys
 
+from ipyembed.attributes import attribute_replaced
 from ipyembed.cooked import interrupts_are_keys
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.watchdog import Watch
@@ -44,8 +46,9 @@ class Handover:
         self._asked: list[Future[Any]] = []
 
     @asynccontextmanager
-    async def to_host(self, terminal: Input, watch: Watch | None) -> AsyncIterator[None]:
-        """While the prompt is up, SIGINT is the host's. Runs on the prompt thread."""
+    async def to_host(self, app: Application[Any], watch: Watch | None) -> AsyncIterator[None]:
+        """While `app`, the prompt's, is up, SIGINT is the host's. Runs on the prompt thread."""
+        terminal = app.input
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         take_down = partial(loop.call_soon_threadsafe, task.cancel)
@@ -53,6 +56,9 @@ class Handover:
             self._interrupts.deadly.deferred(take_down),
             terminal.raw_mode(),
             interrupts_are_keys(terminal),
+            attribute_replaced(
+                self._interrupts, "prompt_is_up_threadsafe", partial(_is_up_threadsafe, app)
+            ),
         ):
             self._asked.append(self._call(self._interrupts.to_host))
             try:
@@ -90,6 +96,10 @@ class Handover:
         for asked in self._asked:
             asked.cancel()
         self._interrupts.to_shell()
+
+
+def _is_up_threadsafe(app: Application[Any]) -> bool:
+    return app.is_running and not app.is_done
 
 
 async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -> None:

@@ -116,6 +116,8 @@ class CellInterrupts:
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
         """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
+        self.prompt_is_up_threadsafe: Callable[[], bool] = _never
+        """Whether a prompt has the terminal and is not answered yet."""
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
         self.host_loop: asyncio.AbstractEventLoop | None = None
@@ -243,21 +245,25 @@ class CellInterrupts:
             self._sigint.take()
 
     @contextmanager
-    def of_a_call(self) -> Iterator[None]:
-        """While the eval thread computes something for the prompt: SIGINT ends that, not the host.
+    def of_a_call(self, call_later: Callable[[Callable[[], object]], object]) -> Iterator[None]:
+        """While the eval thread computes something for the prompt: SIGINT ends that.
 
-        At the prompt, Ctrl-C is a key. A SIGINT comes when the prompt has ended and this goes on.
+        If the prompt has been answered meanwhile, that is all. If not, the SIGINT came from outside
+        (Ctrl-C is a key): `call_later` then has the eval thread deliver it to whoever had it.
         """
         previous = signal.getsignal(signal.SIGINT) if self._is_main else None
         if previous is None:  # another thread, or installed from C: it could not be put back
             yield
             return
-        is_over = False
+        is_over = is_from_outside = False
 
         def interrupt(frame: FrameType | None) -> None:
-            if is_over or (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
+            nonlocal is_from_outside
+            if is_over:
                 return
-            raise KeyboardInterrupt
+            is_from_outside = is_from_outside or self.prompt_is_up_threadsafe()
+            if not (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
+                raise KeyboardInterrupt
 
         sigint_in_c.set_pythons(lambda _, frame: interrupt(frame))
         try:
@@ -265,6 +271,8 @@ class CellInterrupts:
         finally:
             is_over = True
             put_back(previous)
+            if is_from_outside:
+                call_later(_deliver)
 
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
@@ -372,6 +380,15 @@ class CellInterrupts:
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
         if not self._put_off.is_put_off(frame, self._interrupt_stuck):
             self._interrupt_activity(frame, self.host_loop, self.roots)
+
+
+def _deliver() -> None:
+    """What a SIGINT does now. Main thread."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, sys._getframe())
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _nameless(_: FrameType | None) -> None:

@@ -148,7 +148,7 @@ class Terminal:
         lexer = options["lexer"] = LexerOfText(options["lexer"])
 
         async def prompt() -> str:
-            async with _watching(session, watch), handover.to_host(session.app.input, watch):
+            async with _watching(session, watch), handover.to_host(session.app, watch):
                 with lexer.ready_once_painted(session.app):
                     text: str = await session.prompt_async(default=default, **options)
             return text
@@ -192,7 +192,7 @@ class Terminal:
             # Made in the question's AppSession, so it reads and writes where the prompt does.
             short: PromptSession[str] = PromptSession()
             read = partial(short.prompt_async, prompt + " ")
-            async with handover.to_host(short.app.input, None):
+            async with handover.to_host(short.app, None):
                 return await _yes_or_no(read, default, interrupt)
 
         with _asking(session.app, output, handover, ask) as question:

@@ -19,6 +19,7 @@ HOST = """
 
     def hear(*args):
         heard.append(args)
+        print("heard", len(heard))
 
     async def tick():
         global ticks
@@ -31,6 +32,24 @@ HOST = """
 
     def spin():
         while True: pass
+
+    class Dropped:
+        def __del__(self):
+            print("it", "completes")
+            while not os.path.exists("dropped"): time.sleep(0.001)
+
+    class Completes:
+        def __init__(self, how):
+            self.how = how
+        def __dir__(self):
+            self.how()
+            return []
+
+    def spins():
+        print("it", "completes")
+        spin()
+
+    spins, drops = Completes(spins), Completes(Dropped)
 
     def receive():
         a, b = socket.socketpair()
@@ -151,17 +170,23 @@ FROM_OUTSIDE = {
 }
 
 
+@pytest.mark.parametrize("typed", ["half typed", "spins.\t", "drops.\t"])
 @pytest.mark.parametrize(("before", "runner"), FROM_OUTSIDE)
-def test_an_interrupt_from_outside_is_the_hosts(spawn: Spawn, before: str, runner: str) -> None:
+def test_an_interrupt_from_outside_is_the_hosts(
+    spawn: Spawn, before: str, runner: str, typed: str
+) -> None:
+    """Also where the eval thread completes what was typed: that ends, too, if it can."""
     if "uvloop" in runner:
         pytest.importorskip("uvloop")
     terminal = spawn(script(before, runner))
     modes = terminal.tty_modes()
     terminal.run("1")
-    terminal.send("half typed")
-    terminal.wait_for("half typed$")
+    mark = terminal.mark()
+    terminal.send(typed)
+    terminal.wait_for_new("half typed" if "half" in typed else r"it completes\s", mark)
     mark = terminal.mark()
     terminal.signal(signal.SIGINT)
+    (spawn.path / "dropped").touch()
     what = FROM_OUTSIDE[before, runner]
     if what == "cancelled":  # asyncio.run() cancels the main task, in which the shell is
         terminal.wait_for("^KeyboardInterrupt$")
@@ -169,11 +194,12 @@ def test_an_interrupt_from_outside_is_the_hosts(spawn: Spawn, before: str, runne
         terminal.assert_terminal_restored(modes)
         return
     if what == "heard":
+        terminal.wait_for_new(r"heard 1\s", mark)
         terminal.ctrl("u")
-        terminal.wait_for(lambda t: t.run("len(heard)").endswith("1"))
+        assert terminal.run("len(heard)").endswith("1")
     else:
         terminal.wait_for_new(r"In \[2\]: ", mark)
-        terminal.wait_for(lambda t: not re.search("typed$", t.screen.rows[t.cursor[0]]))
+        terminal.wait_for(lambda t: re.search(r"\]:\s*$", t.screen.rows[t.cursor[0]]))
     terminal.prompt()
     terminal.run("then = ticks")
     assert terminal.run("await asyncio.sleep(0.05); ticks > then, me.cancelling()").endswith(

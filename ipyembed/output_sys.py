@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import queue
 import sys
 import threading
@@ -28,7 +27,7 @@ from ipyembed.aside import borrower_asks
 from ipyembed.lent import stepping_aside
 from ipyembed.output_screen import AbovePrompt
 from ipyembed.prompt_thread import prompt_thread
-from ipyembed.routing import RoutedStream, put_below
+from ipyembed.routing import RoutedStream, put_below, stream_handlers
 
 PATIENCE = 1.0
 """Seconds that the prompt thread gets to write before it is done without it."""
@@ -198,7 +197,7 @@ class _Replaced:
         self.streams = {name: put_below(name, proxy) for name in ("stdout", "stderr")}
         before = self.streams.values()
         self.handlers = {
-            handler: handler.stream for handler in _handlers() if handler.stream in before
+            handler: handler.stream for handler in stream_handlers() if handler.stream in before
         }
         for handler in self.handlers:
             handler.setStream(proxy)
@@ -243,15 +242,3 @@ def _streams_replaced(proxy: TextIO) -> Iterator[None]:
             at = _replaced.index(replaced)
             del _replaced[at]
             replaced.put_back(_replaced[at:])
-
-
-def _handlers() -> Iterator[logging.StreamHandler[Any]]:
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    seen: set[int] = set()
-    for logger in loggers:
-        for handler in getattr(logger, "handlers", ()):  # a PlaceHolder has none
-            if isinstance(handler, logging.StreamHandler) and id(handler) not in seen:
-                seen.add(id(handler))
-                # logging.lastResort and its like look sys.stderr up themselves
-                if "stream" in handler.__dict__:
-                    yield handler

@@ -200,6 +200,19 @@ def test_unfinished_lines(spawn: Spawn) -> None:
     assert printed_above(terminal, "two_bars", "^inner 30") == ["outer 30", "inner 30"]
 
 
+@pytest.mark.parametrize("output", ["fd", "sys"])
+def test_the_prompt_has_a_row_of_its_own(spawn: Spawn, output: str) -> None:
+    """Whatever a cell, or who printed while it ran, has left of a line."""
+    terminal = start(spawn, f"ipyembed.embed(display_banner=False, output={output!r})")
+    terminal.prompt(1)
+    for left, rows in ((r"half a line", ["half a line"]), (r"one\n\rtwo\x1b[A", ["one"])):
+        n = terminal.prompt()
+        terminal.line(f"os.write(1, b'{left}'); None")
+        terminal.prompt(n + 1)
+        shown = [row for row in terminal.screen.rows if row]
+        assert shown[-1 - len(rows) :] == [*rows, f"In [{n + 1}]:"], terminal.screen_text()
+
+
 def test_text_of_all_kinds(spawn: Spawn) -> None:
     terminal = start(spawn)
     rows = printed_above(terminal, "all_kinds", "^done")

@@ -40,8 +40,8 @@ HOST = """
 
     asyncio.run(main())
 """
-"""The bars begin while the prompt is up, as each keeps the stream that it finds, and the policy `sys`
-catches no other; something is typed; they go on."""
+"""The bars begin while the prompt is up: each keeps the stream that it finds, and the policy `sys`
+catches no other. Something is typed, and they go on."""
 
 
 @pytest.mark.parametrize("output", ["fd", "sys"])

@@ -118,11 +118,15 @@ class EvalThreadCompleter(Completer):
 
         def complete() -> list[Completion]:
             juggler = self._juggler
-            with (
-                juggler.interrupts.of_a_call(juggler.call_in_eval_thread),
-                _interrupt_said_in_short(),
-            ):
-                return context.run(self._completions, document, complete_event)
+            try:
+                with (
+                    juggler.interrupts.of_a_call(juggler.call_in_eval_thread),
+                    _interrupt_said_in_short(),
+                ):
+                    return context.run(self._completions, document, complete_event)
+            except KeyboardInterrupt as error:  # before IPython's completer, or in another one
+                _say_in_short(error.__traceback__)
+                return []
 
         return self._juggler.complete_in_eval_thread(complete)
 
@@ -157,10 +161,7 @@ def _interrupt_said_in_short() -> Iterator[None]:
         if not isinstance(error, KeyboardInterrupt):
             hook(kind, error, tb)
             return
-        while tb is not None and tb.tb_next is not None:
-            tb = tb.tb_next
-        place = describe_frame(tb.tb_frame if tb is not None else None)
-        print(f"ipyembed: KeyboardInterrupt in a completion, in {place}", file=sys.stderr)
+        _say_in_short(tb)
 
     sys.excepthook = report
     try:
@@ -168,6 +169,13 @@ def _interrupt_said_in_short() -> Iterator[None]:
     finally:
         if sys.excepthook is report:
             sys.excepthook = hook
+
+
+def _say_in_short(tb: TracebackType | None) -> None:
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    place = describe_frame(tb.tb_frame if tb is not None else None)
+    print(f"ipyembed: KeyboardInterrupt in a completion, in {place}", file=sys.stderr)
 
 
 class _Ready(Completer):

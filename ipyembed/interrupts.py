@@ -246,7 +246,7 @@ class CellInterrupts:
 
     @contextmanager
     def of_a_call(self, call_later: Callable[[Callable[[], object]], object]) -> Iterator[None]:
-        """While the eval thread computes something for the prompt: SIGINT ends that.
+        """While the eval thread computes something for the prompt: KeyboardInterrupt, at SIGINT.
 
         If the prompt has been answered meanwhile, that is all. If not, the SIGINT came from outside
         (Ctrl-C is a key): `call_later` then has the eval thread deliver it to whoever had it.
@@ -259,14 +259,13 @@ class CellInterrupts:
 
         def interrupt(frame: FrameType | None) -> None:
             nonlocal is_from_outside
-            if is_over:
-                return
             is_from_outside = is_from_outside or self.prompt_is_up_threadsafe()
-            if not (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
-                raise KeyboardInterrupt
+            if is_over or (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
+                return
+            raise KeyboardInterrupt
 
-        sigint_in_c.set_pythons(lambda _, frame: interrupt(frame))
         try:
+            sigint_in_c.set_pythons(lambda _, frame: interrupt(frame))
             yield
         finally:
             is_over = True

@@ -14,10 +14,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+from ipyembed import sigint
 from ipyembed.blocking import Interrupted, find_activity, frames, interrupt
+from ipyembed.interrupts import CellInterrupts
 from ipyembed.nudge import SIGNAL, Nudge, nudge
 from ipyembed.sigint import Sigint
+from ipyembed.sigint_in_c import sigint_in_c
 
 needs_nudges = pytest.mark.skipif(SIGNAL is None, reason="the system has no such signal")
 
@@ -203,6 +207,52 @@ def test_a_signal_that_the_host_uses_is_left_alone() -> None:
         assert signal.getsignal(SIGNAL) is nothing
     finally:
         signal.signal(SIGNAL, before)
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+@pytest.mark.parametrize("moment", ["begins", "goes on", "ends", "has ended"])
+def test_an_interrupt_of_a_call_for_the_prompt(
+    monkeypatch: pytest.MonkeyPatch, moment: str, is_up: bool
+) -> None:
+    """At whatever moment it comes while the prompt is up, the host hears of it, once."""
+    heard: list[object] = []
+    later: list[Callable[[], object]] = []
+    sets, puts_back = sigint_in_c.set_pythons, sigint.put_back
+
+    def set_pythons(handler: Any) -> None:
+        monkeypatch.setattr(sigint_in_c, "set_pythons", sets)
+        sets(handler)
+        if moment == "begins":
+            signal.raise_signal(signal.SIGINT)
+
+    def put_back(handler: Any) -> None:
+        if moment == "ends":
+            signal.raise_signal(signal.SIGINT)
+        puts_back(handler)
+        if moment == "has ended":
+            signal.raise_signal(signal.SIGINT)
+
+    with handlers_kept():
+        signal.signal(signal.SIGINT, lambda *_: heard.append("SIGINT"))
+        before = signal.getsignal(signal.SIGINT)
+        interrupts = CellInterrupts(InteractiveShell.instance())
+        interrupts.prompt_is_up_threadsafe = lambda: is_up
+        monkeypatch.setattr(sigint_in_c, "set_pythons", set_pythons)
+        monkeypatch.setattr("ipyembed.interrupts.put_back", put_back)
+        try:
+            with interrupts.of_a_call(later.append):
+                if moment == "goes on":
+                    signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            ended = True
+        else:
+            ended = False
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGINT) is before
+        for call in later:
+            call()
+    assert ended == (moment in ("begins", "goes on"))
+    assert len(heard) == (1 if is_up or moment == "has ended" else 0)
 
 
 # -- code that blocks its loop -----------------------------------------------------------------

@@ -44,6 +44,7 @@ from ipyembed.output import output
 from ipyembed.pager import PRIORITY as PAGER_PRIORITY
 from ipyembed.pager import Pager
 from ipyembed.prompt_thread import prompt_thread
+from ipyembed.silenced import provisional_completions
 from ipyembed.system import AWAITED, EDITOR_PRIORITY, AwaitedCommands, Commands
 from ipyembed.terminal import Terminal
 from ipyembed.thread_loop import loop_of_thread_if_made
@@ -94,6 +95,7 @@ class Attachment:
         self._undo.enter_context(prompt_thread)
         self.juggler.interrupts.open()
         self._undo.enter_context(output)
+        self._undo.enter_context(provisional_completions)
         self._undo.enter_context(input_calls_served())
         self._undo.enter_context(breakpoints_served())
         self._attach()

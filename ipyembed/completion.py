@@ -17,7 +17,7 @@ from contextlib import aclosing, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.completer import cursor_to_position, provisionalcompleter
+from IPython.core.completer import cursor_to_position
 from IPython.terminal.ptutils import IPythonPTCompleter
 from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -39,6 +39,7 @@ from prompt_toolkit.key_binding import (
 from prompt_toolkit.key_binding.bindings.completion import display_completions_like_readline
 from prompt_toolkit.shortcuts import CompleteStyle
 
+from ipyembed.silenced import provisional_completions
 from ipyembed.watchdog import describe_frame
 
 if TYPE_CHECKING:
@@ -144,8 +145,8 @@ class EvalThreadCompleter(Completer):
         offset = cursor_to_position(
             text, document.cursor_position_row, document.cursor_position_col
         )
-        with provisionalcompleter():
-            return list(private(text, offset, cursor, completer.ipy_completer))
+        provisional_completions.renew()
+        return list(private(text, offset, cursor, completer.ipy_completer))
 
 
 @contextmanager

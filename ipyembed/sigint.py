@@ -19,12 +19,10 @@ the main thread (`nudge`) out of the call that blocks it.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,17 +31,11 @@ from typing import Any
 
 from ipyembed.nudge import FIRST_PAUSE, LAST_PAUSE, SIGNAL, nudge
 from ipyembed.sigint_in_c import sigint_in_c
+from ipyembed.silenced import collision_with_trio
 
 A_MOMENT = 0.001
 """Seconds until it is tried again to raise an exception, where it could not be."""
 
-_TRIOS_WARNING = (
-    "ignore",
-    re.compile("It looks like Trio's signal handling code might have collided"),
-    RuntimeWarning,
-    None,
-    0,
-)
 _AGAIN = b"\0"  # no signal's number
 
 
@@ -85,8 +77,7 @@ class Sigint:
         if self._reader is None:
             self._reader = _Reader(self)
         self.previous = previous
-        # trio.run() in a cell finds our wakeup fd, and would take that for a collision.
-        warnings.filters.insert(0, _TRIOS_WARNING)  # type: ignore[attr-defined]
+        collision_with_trio.__enter__()
         self._previous_fd = signal.set_wakeup_fd(self._reader.fileno, warn_on_full_buffer=False)
         sigint_in_c.set_pythons(self._handle)
         self.is_taken = True
@@ -101,8 +92,7 @@ class Sigint:
         if not self.is_taken or self._reader is None:
             return
         self.is_taken = False
-        with suppress(ValueError):  # somebody has replaced the list
-            warnings.filters.remove(_TRIOS_WARNING)  # type: ignore[attr-defined]
+        collision_with_trio.__exit__()
         found = signal.set_wakeup_fd(self._previous_fd, warn_on_full_buffer=False)
         if found not in (self._reader.fileno, -1):  # -1: asyncio resets it when a loop is closed
             signal.set_wakeup_fd(found, warn_on_full_buffer=False)

@@ -19,9 +19,14 @@ def is_ours(filename: str) -> bool:
     return filename.startswith(_OURS) and filename != _DEMO
 
 
+def is_shells(filename: str) -> bool:
+    """Whether it is ours or IPython's."""
+    return is_ours(filename) or filename.startswith(_IPYTHONS)
+
+
 def is_library(filename: str) -> bool:
     """Whether it is ours, IPython's or the standard library's."""
-    if is_ours(filename) or filename.startswith((_IPYTHONS, "<frozen")):
+    if is_shells(filename) or filename.startswith("<frozen"):
         return True
     return filename.startswith(_library()) and "site-packages" not in filename
 

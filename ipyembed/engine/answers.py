@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core.completer import rectify_completions
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.tokenutil import token_at_cursor
 
 from ipyembed.engine.client_output import jsonable
+from ipyembed.silenced import provisional_completions
 
 Content = dict[str, Any]
 MOST_HISTORY = 10_000
@@ -22,7 +23,7 @@ MOST_HISTORY = 10_000
 def complete(shell: InteractiveShell, content: Content) -> Content:
     """``complete_request``."""
     code, cursor = _code_and_cursor(content)
-    with provisionalcompleter():
+    with provisional_completions:
         found = list(rectify_completions(code, shell.Completer.completions(code, cursor)))
     types = [
         {"start": c.start, "end": c.end, "text": c.text, "type": c.type, "signature": c.signature}

@@ -67,6 +67,7 @@ class OpenLine:
                 self._is_open = self.is_watched
 
         def finish_displayhook() -> None:
+            __tracebackhide__ = True
             finish()
             with self.lock:
                 self._is_open = False

@@ -115,7 +115,12 @@ class EnginePace(Configurable):
 
     def wait(self) -> float:
         """Seconds until the next piece of work may begin; 0: now."""
-        return max(0.0, self._free_at - self._clock()) if self.host_is_busy else 0.0
+        if not self.host_is_busy:
+            return 0.0
+        now = self._clock()
+        # The client has its answer a moment before the piece that made it ends.
+        free_at = self._free_after(now) if self._depth else self._free_at
+        return max(0.0, free_at - now)
 
     # -- the eval thread -----------------------------------------------------------------------
 
@@ -171,5 +176,9 @@ class EnginePace(Configurable):
             return
         now = self._clock()
         self._ended = threading.get_ident(), now, self._times()
+        self._free_at = self._free_after(now)
+
+    def _free_after(self, now: float) -> float:
+        """When the next piece may begin, if this one ends now."""
         pause = (now - self._begun) * (1 / self.busy_share - 1)
-        self._free_at = min(max(self._free_at, now) + pause, now + LONGEST)
+        return min(max(self._free_at, now) + pause, now + LONGEST)

@@ -82,6 +82,16 @@ def test_no_pause_is_long() -> None:
     assert thread.pace.wait() == pytest.approx(LONGEST)
 
 
+def test_an_answer_before_the_work_has_ended_is_followed_by_a_pause_too() -> None:
+    thread = Thread()
+    thread.greedy(1.0, 0.001, 1.0)
+    thread.host(thread.pace.wait(), 1.0)
+    with thread.pace.timed():
+        thread.host(0.001, 1.0)
+        asked = thread.pace.wait()
+    assert asked == thread.pace.wait() == pytest.approx(0.019, rel=0.1)
+
+
 def test_what_a_cell_computes_between_its_waits_is_its_own() -> None:
     thread = Thread()
 

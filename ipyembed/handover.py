@@ -5,6 +5,11 @@ there. As soon as the terminal is out of raw mode, Ctrl-C is SIGINT. If the host
 moment before the cell begins, a Ctrl-C of then would end the host. So the terminal is raw from
 before the eval thread gives SIGINT to the host until after it has taken it back.
 
+Nobody can tell a Ctrl-C that was typed just before the terminal became raw from a SIGINT that has
+come from outside since, until the eval thread has given SIGINT back: what it had to hear by then,
+it has heard. So that is waited for, before the prompt is painted. An eval thread that is stuck is
+not waited for longer than any Ctrl-C takes to be heard: what comes after that is the host's.
+
 The eval thread may be stuck when the prompt is answered. Then it takes SIGINT late, and the prompt
 keeps the terminal so long: Ctrl-C stays a key, and can free that thread.
 """
@@ -14,7 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -32,6 +37,8 @@ from ipyembed.watchdog import Watch
 
 SOON = 0.02
 """Seconds in which an eval thread that is not stuck has taken SIGINT."""
+LATE = 0.1
+"""Seconds after which the prompt comes up although the eval thread has not given SIGINT back."""
 
 
 class Handover:
@@ -52,21 +59,23 @@ class Handover:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         take_down = partial(loop.call_soon_threadsafe, task.cancel)
+        is_up = attribute_replaced(
+            self._interrupts, "prompt_is_up_threadsafe", partial(_is_up_threadsafe, app)
+        )
         with (
             self._interrupts.deadly.deferred(take_down),
             terminal.raw_mode(),
             interrupts_are_keys(terminal),
-            attribute_replaced(
-                self._interrupts, "prompt_is_up_threadsafe", partial(_is_up_threadsafe, app)
-            ),
         ):
-            self._asked.append(self._call(self._interrupts.to_host))
+            self._asked.append(given := self._call(self._interrupts.to_host))
             try:
-                yield
+                await asyncio.wait({_ended(given)}, timeout=LATE)
+                with is_up:
+                    yield
             except asyncio.CancelledError:
                 # Withdrawn. The eval thread may be waiting for just that: no long wait here.
                 self._asked.append(taken := self._call(self._interrupts.to_shell))
-                await asyncio.wait({asyncio.wrap_future(taken)}, timeout=SOON)
+                await asyncio.wait({_ended(taken)}, timeout=SOON)
                 raise
             except BaseException:  # Ctrl-D, or Ctrl-C where it is not the line's
                 await self._to_shell(terminal, watch)
@@ -102,8 +111,25 @@ def _is_up_threadsafe(app: Application[Any]) -> bool:
     return app.is_running and not app.is_done
 
 
+def _ended(call: Future[Any]) -> asyncio.Future[None]:
+    """Is done when `call` is. What that raises, its thread has seen."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def end(_: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    def end_threadsafe(call: Future[Any]) -> None:
+        with suppress(RuntimeError):  # the prompt's loop has ended
+            loop.call_soon_threadsafe(end, call)
+
+    call.add_done_callback(end_threadsafe)
+    return ended
+
+
 async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -> None:
-    done = asyncio.wrap_future(call)
+    done = _ended(call)
     if (await asyncio.wait({done}, timeout=SOON))[0]:
         return
     typed: list[KeyPress] = []

@@ -16,6 +16,7 @@ is cancelled; if some other code blocks the loop by then, the next Ctrl-C is rai
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -112,6 +113,7 @@ class CellInterrupts:
         self._in_cell = False
         self._loops = LeavingLoops(partial(runs_code, shell))
         self._ignored = 0.0
+        self._is_hosts = False  # a SIGINT has come that `to_host()` is to pass on
         self._put_off = PutOff(self._sigint)
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
@@ -141,6 +143,9 @@ class CellInterrupts:
         if self._holds_nudge:
             self._holds_nudge = False
             nudge.let_go()
+        if self._is_hosts:
+            self._is_hosts = False
+            _send_again()
 
     def to_shell(self) -> None:
         """From now on SIGINT is ours, in a cell and between."""
@@ -152,9 +157,18 @@ class CellInterrupts:
 
         That would end the host's loop. It stays with us in a block of `at_prompt()`.
         """
-        is_pythons = self._sigint.previous is signal.default_int_handler
-        if not (is_pythons and self._ask_anew_threadsafe is not None):
+        if self._ask_anew_threadsafe is None or not self._is_pythons:
             self._sigint.give_back()
+        if self._is_hosts:
+            self._is_hosts = False
+            if self._sigint.is_taken and self._ask_anew_threadsafe is not None:
+                self._ask_anew_threadsafe()
+            else:
+                _send_again()
+
+    @property
+    def _is_pythons(self) -> bool:
+        return self._sigint.previous is signal.default_int_handler
 
     @contextmanager
     def at_prompt(
@@ -276,7 +290,13 @@ class CellInterrupts:
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
-        if self._put_off.is_put_off(frame, self._handle):
+        if not self._in_cell and self.prompt_is_up_threadsafe():
+            self._at_prompt()
+        else:
+            self._stop(frame)
+
+    def _stop(self, frame: FrameType | None) -> None:
+        if self._put_off.is_put_off(frame, self._stop):
             return
         if not self._in_cell or is_in_own_code(frame):
             self._in_own_code(frame)
@@ -291,6 +311,16 @@ class CellInterrupts:
             self._cancel(awaited, frame)
         elif is_in_hook(frame):
             self._interrupt()
+
+    def _at_prompt(self) -> None:
+        """It is the host's, unless that has no use for it; `to_host()` has yet to come."""
+        if self._is_pythons and self._ask_anew_threadsafe is not None:
+            self._ask_anew_threadsafe()
+        elif self._is_main and self._sigint.is_taken and not self._is_pythons:
+            self._sigint.give_back()
+            _send_again()
+        else:
+            self._is_hosts = True
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
         """The first asks the loop; when that has not done so yet, the second frees the loop.
@@ -388,6 +418,14 @@ def _deliver() -> None:
         handler(signal.SIGINT, sys._getframe())
     else:
         signal.raise_signal(signal.SIGINT)
+
+
+def _send_again() -> None:
+    """Send the process the SIGINT that has come to us and is not ours."""
+    if threading.current_thread() is threading.main_thread():
+        signal.raise_signal(signal.SIGINT)
+    else:  # to whom a signal of another process would go; only where there are `pthread_kill`s
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _nameless(_: FrameType | None) -> None:

@@ -255,6 +255,65 @@ def test_an_interrupt_of_a_call_for_the_prompt(
     assert len(heard) == (1 if is_up or moment == "has ended" else 0)
 
 
+@pytest.mark.parametrize("moment", ["before", "as it ends", "after", "never"])
+def test_an_interrupt_while_the_prompt_is_up_and_sigint_still_ours(
+    monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The prompt thread has it up before the eval thread gives SIGINT back: the host hears it."""
+    heard: list[object] = []
+    puts_back = sigint.put_back
+
+    def put_back(handler: Any) -> None:
+        if moment == "as it ends":
+            signal.raise_signal(signal.SIGINT)
+        puts_back(handler)
+
+    with handlers_kept():
+        signal.signal(signal.SIGINT, lambda *_: heard.append("SIGINT"))
+        before = signal.getsignal(signal.SIGINT)
+        interrupts = CellInterrupts(InteractiveShell.instance())
+        interrupts.open()
+        interrupts.to_shell()
+        interrupts.prompt_is_up_threadsafe = lambda: True
+        with interrupts.at_prompt(lambda: heard.append("asked anew")):
+            monkeypatch.setattr(sigint, "put_back", put_back)
+            if moment == "before":
+                signal.raise_signal(signal.SIGINT)
+                assert heard == ["SIGINT"]
+            interrupts.to_host()
+            monkeypatch.undo()
+            assert signal.getsignal(signal.SIGINT) is before
+            if moment == "after":
+                signal.raise_signal(signal.SIGINT)
+        interrupts.close()
+        assert signal.getsignal(signal.SIGINT) is before
+    assert heard == ([] if moment == "never" else ["SIGINT"])
+
+
+@pytest.mark.parametrize("asks_anew", [True, False])
+def test_an_interrupt_at_a_prompt_of_a_host_without_a_handler(asks_anew: bool) -> None:
+    """It is passed on by `to_host()`, or asks anew: it is not raised in the loop that waits."""
+    heard: list[object] = []
+    with handlers_kept():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupts = CellInterrupts(InteractiveShell.instance())
+        interrupts.open()
+        interrupts.to_shell()
+        interrupts.prompt_is_up_threadsafe = lambda: True
+        signal.raise_signal(signal.SIGINT)  # the eval thread has not come to the next line
+        if asks_anew:
+            with interrupts.at_prompt(lambda: heard.append("asked anew")):
+                interrupts.to_host()
+                assert heard == ["asked anew"]
+                signal.raise_signal(signal.SIGINT)
+                assert heard == ["asked anew", "asked anew"]
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.to_host()
+        interrupts.close()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 # -- code that blocks its loop -----------------------------------------------------------------
 
 

@@ -64,7 +64,7 @@ class EnginePace(Configurable):
     """Times what clients have the eval thread do, and says when the next may begin."""
 
     busy_share = Float(
-        0.05,
+        0.03,
         help="""Part of the eval thread's time that clients of an engine may take while the host
         keeps that thread busy; 1: no limit. A host with time to spare is not protected.""",
     ).tag(config=True)

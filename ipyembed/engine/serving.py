@@ -54,7 +54,7 @@ def serve(
         that of `LoopJuggler` by default.
     busy_share
         The policy `EnginePace.busy_share`: part of the eval thread's time that clients may take
-        while the host keeps that thread busy; 0.05 by default, 1 for no limit.
+        while the host keeps that thread busy; 0.03 by default, 1 for no limit.
     config
         Configuration of the shell, instead of the user's profile.
 

@@ -41,12 +41,12 @@ class Thread:
         return worked / (self.now - begun)
 
 
-@pytest.mark.parametrize("work", [0.0002, 0.002, 0.01])
+@pytest.mark.parametrize("work", [0.0002, 0.002, 0.007])
 def test_busy_host_keeps_its_time(work: float) -> None:
     thread = Thread()
     thread.greedy(1.0, work, 1.0)  # until it is known
     assert thread.pace.host_is_busy
-    assert thread.greedy(10.0, work, 1.0) == pytest.approx(0.05, abs=0.005)
+    assert thread.greedy(10.0, work, 1.0) == pytest.approx(0.03, abs=0.003)
     thread.pace.busy_share = 0.5
     assert 0.2 < thread.greedy(10.0, work, 1.0) < 0.55
     thread.pace.busy_share = 1.0
@@ -89,7 +89,7 @@ def test_an_answer_before_the_work_has_ended_is_followed_by_a_pause_too() -> Non
     with thread.pace.timed():
         thread.host(0.001, 1.0)
         asked = thread.pace.wait()
-    assert asked == thread.pace.wait() == pytest.approx(0.019, rel=0.1)
+    assert asked == thread.pace.wait() == pytest.approx(0.031, rel=0.1)
 
 
 def test_what_a_cell_computes_between_its_waits_is_its_own() -> None:

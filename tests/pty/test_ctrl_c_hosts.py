@@ -51,6 +51,19 @@ HOST = """
 
     spins, drops = Completes(spins), Completes(Dropped)
 
+    def hesitate():
+        from ipyembed.state import _innermost
+        interrupts = _innermost()[0].juggler.interrupts
+        to_host = interrupts.to_host
+
+        def to_host_later():
+            del interrupts.to_host
+            print("it", "hesitates")
+            while not os.path.exists("dropped"): time.sleep(0.001)
+            to_host()
+
+        interrupts.to_host = to_host_later
+
     def receive():
         a, b = socket.socketpair()
         a.recv(1)
@@ -170,20 +183,28 @@ FROM_OUTSIDE = {
 }
 
 
-@pytest.mark.parametrize("typed", ["half typed", "spins.\t", "drops.\t"])
+@pytest.mark.parametrize("typed", ["half typed", "spins.\t", "drops.\t", "hesitates"])
 @pytest.mark.parametrize(("before", "runner"), FROM_OUTSIDE)
 def test_an_interrupt_from_outside_is_the_hosts(
     spawn: Spawn, before: str, runner: str, typed: str
 ) -> None:
-    """Also where the eval thread completes what was typed: that ends, too, if it can."""
+    """Also where the eval thread completes what was typed: that ends, too, if it can.
+
+    And where it is late: then the prompt is up, and SIGINT still with the shell.
+    """
     if "uvloop" in runner:
         pytest.importorskip("uvloop")
     terminal = spawn(script(before, runner))
     modes = terminal.tty_modes()
-    terminal.run("1")
-    mark = terminal.mark()
-    terminal.send(typed)
-    terminal.wait_for_new("half typed" if "half" in typed else r"it completes\s", mark)
+    if typed == "hesitates":
+        mark = terminal.mark()
+        terminal.run("hesitate()")
+        terminal.wait_for_new(r"it hesitates\s", mark)
+    else:
+        terminal.run("1")
+        mark = terminal.mark()
+        terminal.send(typed)
+        terminal.wait_for_new("half typed" if "half" in typed else r"it completes\s", mark)
     mark = terminal.mark()
     terminal.signal(signal.SIGINT)
     (spawn.path / "dropped").touch()

@@ -17,6 +17,7 @@ keeps the terminal so long: Ctrl-C stays a key, and can free that thread.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -69,7 +70,8 @@ class Handover:
         ):
             self._asked.append(given := self._call(self._interrupts.to_host))
             try:
-                await asyncio.wait({_ended(given)}, timeout=LATE)
+                # There is nothing else to do, and a thread that awaits is woken later.
+                concurrent.futures.wait({given}, timeout=LATE)
                 with is_up:
                     yield
             except asyncio.CancelledError:

@@ -25,7 +25,7 @@ from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
 from ipyembed.kept_context import InContext, carry_over, keeps_context
 from ipyembed.loops import finish_threadsafe, kind_of
-from ipyembed.prompt_thread import TEARDOWN, Question
+from ipyembed.prompt_thread import TEARDOWN, Question, prompt_thread
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
@@ -160,7 +160,8 @@ class AsyncioHost(Host):
 
     async def wait_until_done(self, future: Future[Any]) -> None:
         """See `Host`."""
-        await self._done(future)
+        with prompt_thread.given_way_by(self.loop):
+            await self._done(future)
 
     def _done(self, future: Future[Any]) -> asyncio.Future[None]:
         done = self.loop.create_future()
@@ -172,7 +173,8 @@ class AsyncioHost(Host):
         gone = self._done(question.answer)
         question.withdraw_threadsafe()
         try:
-            await asyncio.wait({gone}, timeout=TEARDOWN)
+            with prompt_thread.given_way_by(self.loop):
+                await asyncio.wait({gone}, timeout=TEARDOWN)
         except asyncio.CancelledError:  # once more: no more patience
             question.withdraw_and_wait()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ipyembed.giving_way import SeenSelector
 from ipyembed.loops import hand_over
 
 T = TypeVar("T")
@@ -49,7 +50,15 @@ class LoopThread:
     """
 
     def __init__(self, name: str) -> None:
-        self.loop = _make_loop()
+        self.selector: SeenSelector | None = None
+        """Tells whether the thread has something to do; None on systems where that is unknown."""
+        # Not asyncio.new_event_loop(): the host's policy may make loops of a kind that leaves the
+        # terminal non-blocking (uvloop), or that runs on the toolkit's thread only (QtAsyncio).
+        if sys.platform == "win32":
+            self.loop: asyncio.AbstractEventLoop = asyncio.ProactorEventLoop()
+        else:
+            self.selector = SeenSelector()
+            self.loop = asyncio.SelectorEventLoop(self.selector)
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stubborn: list[str] = []
         self.thread.start()
@@ -93,11 +102,3 @@ class LoopThread:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(2 * GRACE)
         return [f"thread {self.thread.name}"] if self.thread.is_alive() else self._stubborn
-
-
-def _make_loop() -> asyncio.AbstractEventLoop:
-    # Not asyncio.new_event_loop(): the host's policy may make loops of a kind that leaves the
-    # terminal non-blocking (uvloop), or that runs on the toolkit's thread only (QtAsyncio).
-    if sys.platform == "win32":
-        return asyncio.ProactorEventLoop()
-    return asyncio.SelectorEventLoop()

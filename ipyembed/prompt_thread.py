@@ -26,9 +26,10 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Generic, Self, TypeVar
 
+from ipyembed.giving_way import SeenSelector, giving_way
 from ipyembed.loop_thread import LoopThread
 from ipyembed.stage import Level, Stage
 
@@ -165,6 +166,15 @@ class PromptThread:
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """Its loop, if it is running."""
         return self._running.loop if self._running else None
+
+    @property
+    def selector(self) -> SeenSelector | None:
+        """Tells whether this thread has something to do, if it is running and that is known."""
+        return self._running.selector if self._running else None
+
+    def given_way_by(self, loop: asyncio.AbstractEventLoop) -> AbstractContextManager[None]:
+        """While `loop` is turned in the block, a busy one gives this thread its turn."""
+        return giving_way(loop, self.selector)
 
     def __enter__(self) -> Self:
         with self._lock:

@@ -30,6 +30,7 @@ from ipyembed.eval_calls import EvalCalls
 from ipyembed.gui.current import CurrentGui
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.loops import finish_threadsafe
+from ipyembed.prompt_thread import prompt_thread
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Turning:
         program. Raises SystemExit where a task of the host's does, and what a signal's handler
         raises.
         """
-        with self._sharing(loop, strategy):
+        with self._sharing(loop, strategy), prompt_thread.given_way_by(loop):
             while not answer.done():
                 done = loop.create_future()
                 answer.add_done_callback(partial(finish_threadsafe, loop, done))

@@ -23,8 +23,8 @@ in each of which the toolkit's loop would be entered and left, which costs as mu
 So after a wait that was over within `MOMENT` seconds the next ones are the real selector's, as long
 as they, too, are over so soon, and with the same turns for the toolkit.
 
-Touched of asyncio (CPython 3.11 to 3.13): `loop._selector`. `can_stand_in()` tells whether a loop
-has one that is pollable; others get a waiter thread (`waiter`) or slices (`slices`).
+`can_stand_in()` tells whether a loop has a selector that is pollable; others get a waiter thread
+(`waiter`) or slices (`slices`).
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ from __future__ import annotations
 import asyncio
 import select
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from ipyembed.gui.alarm import Alarm
 from ipyembed.gui.turn import GuiTurn
@@ -65,6 +64,8 @@ class GuiSelector:
     other methods are the real selector's.
     """
 
+    has_left = False
+
     def __init__(self, loop: Any, gui: Callable[[], GuiTurn | None]) -> None:
         self._loop = loop
         self._gui = gui
@@ -87,7 +88,7 @@ class GuiSelector:
 
     def select(self, timeout: float | None = None) -> Any:
         """See `selectors.BaseSelector`. Runs on the loop's thread."""
-        gui = self._gui()
+        gui = None if self.has_left else self._gui()
         if gui is None:
             return self._select(timeout)
         started = time.monotonic()
@@ -121,25 +122,3 @@ class GuiSelector:
         """Release what this object has made; the real selector stays."""
         self._both.close()
         self._alarm.close()
-
-
-class StandIn(Protocol):
-    """What takes a selector's place in a loop for a time."""
-
-    real: Any
-
-    def close_stand_in(self) -> None: ...
-
-
-@contextmanager
-def standing_in(loop: Any, stand_in: StandIn) -> Iterator[None]:
-    """While the block lasts, `loop` waits in `stand_in` instead of its selector.
-
-    Enter and leave on the loop's thread. Nests: the innermost counts.
-    """
-    loop._selector = stand_in
-    try:
-        yield
-    finally:
-        loop._selector = stand_in.real
-        stand_in.close_stand_in()

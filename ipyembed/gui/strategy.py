@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from ipyembed.gui import selector, waiter
 from ipyembed.gui.slices import gui_in_slices
 from ipyembed.gui.turn import GuiTurn
+from ipyembed.standing_in import standing_in
 
 Gui = Callable[[], GuiTurn | None]
 
@@ -36,7 +37,7 @@ def turning(
 ) -> AbstractContextManager[None]:
     """While entered, `loop` turns the toolkit that `gui()` gives at each moment, or none."""
     if strategy == "select":
-        return selector.standing_in(loop, selector.GuiSelector(loop, gui))
+        return standing_in(loop, selector.GuiSelector(loop, gui))
     if strategy == "thread":
-        return selector.standing_in(loop, waiter.WaiterSelector(loop, gui))
+        return standing_in(loop, waiter.WaiterSelector(loop, gui))
     return gui_in_slices(loop, gui)

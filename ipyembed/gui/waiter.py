@@ -30,6 +30,8 @@ def can_stand_in(loop: Any) -> bool:
 class WaiterSelector:
     """Stands in for the selector of one asyncio loop; see `selector.GuiSelector`."""
 
+    has_left = False
+
     def __init__(self, loop: Any, gui: Callable[[], GuiTurn | None]) -> None:
         self._loop = loop
         self._gui = gui
@@ -62,7 +64,7 @@ class WaiterSelector:
 
     def select(self, timeout: float | None = None) -> Any:
         """See `selectors.BaseSelector`. Runs on the loop's thread."""
-        gui = self._gui()
+        gui = None if self.has_left else self._gui()
         if gui is None or self._is_waiting:  # or: run again from a GUI callback
             return self.real.select(timeout)
         is_busy = timeout is not None and timeout <= 0

@@ -30,14 +30,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import select
 import selectors
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from ipyembed.standing_in import standing_in
+
+if TYPE_CHECKING:
+    from ipyembed.gui.alarm import Alarm
 
 BUSY = 0.002
 """Seconds without a wait, after which a loop looks."""
@@ -51,21 +55,55 @@ class SeenSelector(selectors.DefaultSelector):
     """The selector of a thread's loop; others see whether the thread has something to do."""
 
     _until = 0.0  # when its wait is over; 0: it does not wait
+    _alarm: Alarm | None = None
+    wakes_others = False
+    """Whether its descriptor is also to become readable when a wait's time is over, and when the
+    thread has gone on for long, as it may be waiting for the lock (on Linux)."""
 
     def select(self, timeout: float | None = None) -> Any:
         """See `selectors.BaseSelector`. Runs on the loop's thread."""
         self._until = math.inf if timeout is None else time.monotonic() + timeout
         try:
+            if self.wakes_others:
+                return self._select_with_alarm(timeout)
             return super().select(timeout)
         finally:
             self._until = 0.0
 
-    def look(self) -> Callable[[], bool] | None:
-        """A function that tells it to one other thread; None where that cannot be told."""
-        if not (callable(getattr(self, "fileno", None)) and hasattr(select, "poll")):
-            return None  # as on Windows
+    def _select_with_alarm(self, timeout: float | None) -> Any:
+        alarm = self._alarm
+        if alarm is None:
+            from ipyembed.gui.alarm import Alarm
+
+            alarm = self._alarm = Alarm()
+            self.register(alarm.fd, selectors.EVENT_READ)
+        is_short = timeout is not None and timeout <= 0
+        alarm.ring_in(None if is_short else timeout)
+        events = super().select(0 if is_short else None)
+        alarm.ring_in(BUSY)
+        return [(key, mask) for key, mask in events if key.fd != alarm.fd]
+
+    def close(self) -> None:
+        """See `selectors.BaseSelector`."""
+        super().close()
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+
+    def close_for_good(self) -> None:
+        """The thread ends, and has nothing more to do."""
+        self._until = math.inf
+        self.close()
+
+    @property
+    def can_be_seen(self) -> bool:
+        """Whether this system has selectors that are descriptors, unlike Windows."""
+        return callable(getattr(self, "fileno", None)) and hasattr(select, "poll")
+
+    def look(self, fd: int | None = None) -> Callable[[], bool]:
+        """A function that tells it to one other thread; `fd`: a duplicate of the descriptor."""
         ready = select.poll()
-        ready.register(self.fileno(), select.POLLIN)
+        ready.register(self.fileno() if fd is None else fd, select.POLLIN)
         return lambda: time.monotonic() >= self._until or bool(ready.poll(0))
 
 
@@ -125,42 +163,52 @@ class _Selector:
         pass
 
 
-class _Reader:
-    """Looks when the other thread's selector is ready, and that has not been seen to at once."""
+@contextmanager
+def giving_way_when_woken(
+    loop: asyncio.AbstractEventLoop, other: SeenSelector | None
+) -> Iterator[None]:
+    """As `giving_way`, for a loop of any kind; one that waits is woken when `other` is ready.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wants_to_run: Callable[[], bool]) -> None:
-        self._loop = loop
-        self._wants_to_run = wants_to_run
-        self._next: asyncio.Handle | None = None
+    Nothing is done where loops of this kind have no readers.
+    """
+    if other is None or not other.can_be_seen:
+        yield
+        return
+    from ipyembed.gui.alarm import Alarm
 
-    @contextmanager
-    def reading(self, fd: int) -> Iterator[None]:
-        """For the time of the block, where loops of this kind have readers."""
+    with ExitStack() as stack:
+        other.wakes_others = Alarm.is_available()
+        fd = os.dup(other.fileno())  # `other` may be closed first, on its thread
+        stack.callback(os.close, fd)
+        wants_to_run = other.look(fd)
+        then: asyncio.Handle | None = None
 
         def ready() -> None:
-            self._loop.remove_reader(fd)
-            self._next = self._loop.call_later(BUSY, look)
+            nonlocal then
+            loop.remove_reader(fd)
+            then = loop.call_later(BUSY, look)
 
         def look() -> None:
-            if self._wants_to_run():
+            nonlocal then
+            if wants_to_run():
                 time.sleep(A_MOMENT)
-                self._next = self._loop.call_soon(look)
+                then = loop.call_soon(look)
             else:
-                self._next = None
-                self._loop.add_reader(fd, ready)
+                then = None
+                loop.add_reader(fd, ready)
 
         try:
-            self._loop.add_reader(fd, ready)
+            loop.add_reader(fd, ready)
         except NotImplementedError:
             yield
             return
         try:
             yield
         finally:
-            if not self._loop.is_closed():
-                self._loop.remove_reader(fd)
-            if self._next is not None:
-                self._next.cancel()
+            if then is not None:
+                then.cancel()
+            if not loop.is_closed():
+                loop.remove_reader(fd)
 
 
 def giving_way(
@@ -170,10 +218,9 @@ def giving_way(
 
     Enter and leave on the loop's thread.
     """
-    wants_to_run = other.look() if other is not None else None
-    if other is None or wants_to_run is None:
+    if other is None or not other.can_be_seen:
         return nullcontext()
     # Not qasync's, which has a selector of that name and does not wait in it.
     if getattr(type(loop), "run_forever", None) is asyncio.BaseEventLoop.run_forever:
-        return standing_in(loop, _Selector(loop, GivesWay(wants_to_run)))
-    return _Reader(loop, wants_to_run).reading(other.fileno())
+        return standing_in(loop, _Selector(loop, GivesWay(other.look())))
+    return giving_way_when_woken(loop, other)

@@ -28,7 +28,7 @@ from trio.lowlevel import Task
 
 from ipyembed.blocking import frames
 from ipyembed.detach import Detachable, Stays
-from ipyembed.giving_way import GivesWay
+from ipyembed.giving_way_trio import trio_giving_way
 from ipyembed.hosts import Host
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
@@ -103,7 +103,7 @@ class TrioHost(Host):
 
         future.add_done_callback(wake_threadsafe)
         try:
-            with _prompt_given_way():
+            with trio_giving_way(prompt_thread.selector):
                 await done.wait()
         except GeneratorExit:  # thrown away by hand: trio must not reschedule the task for it
             abandoned = True
@@ -239,33 +239,3 @@ def _name_of_task(root: Task | None, frame: FrameType | None) -> str | None:
     except RuntimeError:  # not stuck at all: a set of tasks has changed while we looked
         pass
     return None
-
-
-class _GivesWay(trio.abc.Instrument):
-    """Trio calls it around each of its waits."""
-
-    def __init__(self, gives_way: GivesWay) -> None:
-        self._gives_way = gives_way
-
-    def before_io_wait(self, timeout: float) -> None:
-        self._gives_way.before_wait()
-
-    def after_io_wait(self, timeout: float) -> None:
-        self._gives_way.after_wait()
-
-
-@contextmanager
-def _prompt_given_way() -> Iterator[None]:
-    """While the block lasts, a busy run of trio's gives the prompt's thread its turn."""
-    selector = prompt_thread.selector
-    wants_to_run = selector.look() if selector is not None else None
-    if wants_to_run is None:
-        yield
-        return
-    instrument = _GivesWay(GivesWay(wants_to_run))
-    trio.lowlevel.add_instrument(instrument)
-    try:
-        yield
-    finally:
-        with suppress(RuntimeError):  # thrown away by hand, when the run is over
-            trio.lowlevel.remove_instrument(instrument)

@@ -74,6 +74,7 @@ class Evaluator:
         self._following = following
         self._cells = cells
         self._close = close
+        self._place.give_way_to(network.seen)
 
     @property
     def kind(self) -> str:

@@ -17,6 +17,7 @@ Limits:
 from __future__ import annotations
 
 import math
+import selectors
 import threading
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ from ipyembed.engine.outgoing import Message, Outgoing
 from ipyembed.engine.request import Receiver, Request
 from ipyembed.engine.signing import SignedSession
 from ipyembed.engine.sockets import ROUTERS, beat, bind, listen
+from ipyembed.giving_way import SeenSelector
 
 MESSAGES_A_SECOND = 2000
 BURST = 500
@@ -74,10 +76,14 @@ class Network:
         self._looks_at = 0.0
         self._calls: list[Callable[[], object]] = []
         self._held: set[ExitStack] = set()
+        self.seen = SeenSelector()
+        """Tells whether the network thread has something to do."""
+        self.seen.register(self._bell, selectors.EVENT_READ)
         try:
             self._sockets, info = bind(self._context, transport, address)
         except BaseException:
             self._context.destroy(linger=0)
+            self.seen.close()
             self._bell.__exit__()
             raise
         self.info = {**info, "key": self.session.key.decode(), "signature_scheme": "hmac-sha256"}
@@ -141,9 +147,16 @@ class Network:
         poller.register(self._bell.fileno(), zmq.POLLIN)
         monitor = self._sockets["shell"].get_monitor_socket(zmq.EVENT_DISCONNECTED)
         poller.register(monitor, zmq.POLLIN)
+        for sock in (*self._sockets.values(), monitor):
+            self.seen.register(int(sock.getsockopt(zmq.FD)), selectors.EVENT_READ)
         try:
             while not self._is_stopping or self.outgoing:
-                ready = dict(poller.poll(self._patience(poller)))
+                patience = self._patience(poller)
+                # A descriptor of zmq's tells of what zmq has not seen yet: look, wait, look again.
+                ready = dict(poller.poll(0))
+                if not ready and patience != 0:
+                    self.seen.select(patience)
+                    ready = dict(poller.poll(0))
                 if self._bell.fileno() in ready:
                     self._bell.clear()
                     self._is_rung = False  # before it looks at what there is
@@ -155,6 +168,7 @@ class Network:
                 if self._is_stopping and self._stalled_since is not None:
                     break
         finally:
+            self.seen.close_for_good()
             self.outgoing.close()
             for stack in tuple(self._held):
                 self._close_held(stack)
@@ -166,8 +180,8 @@ class Network:
             self._context.term()
             self._bell.__exit__()
 
-    def _patience(self, poller: zmq.Poller) -> int | None:
-        """Choose what to listen to; returns how long, in milliseconds."""
+    def _patience(self, poller: zmq.Poller) -> float | None:
+        """Choose what to listen to; returns how long, in seconds."""
         now = time.monotonic()
         waits = [self._receiver.turned()]
         self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * MESSAGES_A_SECOND)
@@ -189,7 +203,7 @@ class Network:
         elif self.outgoing:
             waits.append(0 if self.outgoing.is_urgent else self._text_is_due() - now)
         known = [seconds for seconds in waits if seconds is not None]
-        return math.ceil(max(0.0, min(known)) * 1000) if known else None
+        return max(0.0, min(known)) if known else None
 
     def look_soon(self) -> None:
         """Look what there is to send in `LOOK` seconds, without being woken for it."""

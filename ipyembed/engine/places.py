@@ -21,8 +21,10 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, suppress
 from typing import Any
 
+from ipyembed.giving_way import SeenSelector, giving_way_when_woken
 from ipyembed.hosts import trio_is_current
 from ipyembed.loop_thread import LoopThread, close_loop
 from ipyembed.loops import running_loop
@@ -65,6 +67,9 @@ class Place(ABC):
     def _start(self, work: Work) -> None:
         """The same on the eval thread."""
 
+    def give_way_to(self, other: SeenSelector) -> None:  # noqa: B027  # not all have to
+        """While cells may run, have a busy eval thread give the network thread its turn."""
+
     def close(self) -> None:  # noqa: B027  # most have nothing to end
         """End what the place has started."""
 
@@ -79,6 +84,20 @@ class LoopPlace(Place):
         # One for all cells: what a cell sets in a context variable, the next one sees.
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._given_way = ExitStack()
+
+    def give_way_to(self, other: SeenSelector) -> None:
+        """See `Place`."""
+        giving = giving_way_when_woken(self.loop, other)
+        self.loop.call_soon_threadsafe(self._given_way.enter_context, giving)
+
+    def close(self) -> None:
+        """See `Place`."""
+        if threading.current_thread() is self.thread:
+            self._given_way.close()
+        else:
+            with suppress(RuntimeError):  # it is closed
+                self.loop.call_soon_threadsafe(self._given_way.close)
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """See `Place`."""
@@ -101,6 +120,7 @@ class ThreadPlace(LoopPlace):
 
     def close(self) -> None:
         """See `Place`: the tasks of its loop are cancelled."""
+        super().close()
         if threading.current_thread() is not self.thread:
             self._own.close()
 
@@ -117,6 +137,21 @@ class TrioPlace(Place):
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._context = contextvars.copy_context()
+        self._given_way = ExitStack()
+
+    def give_way_to(self, other: SeenSelector) -> None:
+        """See `Place`."""
+        from ipyembed.giving_way_trio import trio_giving_way
+
+        self._given_way.enter_context(trio_giving_way(other))
+
+    def close(self) -> None:
+        """See `Place`."""
+        if threading.current_thread() is self.thread:
+            self._given_way.close()
+        else:
+            with suppress(RuntimeError):
+                self.call_soon_threadsafe(self._given_way.close)
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """See `Place`."""
@@ -151,6 +186,7 @@ class GuiPlace(LoopPlace):
 
     def close(self) -> None:
         """See `Place`: the tasks of its loop are cancelled, on its thread."""
+        super().close()
         here = threading.current_thread() is self.thread
         if here and running_loop() is None:
             close_loop(self.loop)

@@ -1,5 +1,8 @@
 """A descriptor that becomes readable at a set time: timerfd, on Linux.
 
+Setting it does not let the interpreter's lock go (`PyDLL`), as `os` of Python 3.13 does: a thread
+that has just taken the lock may have waited long for it.
+
 With it, "until something happens or the timeout has passed" is a single descriptor, which any GUI
 toolkit can watch, and asyncio's timers are met to the microsecond: epoll rounds timeouts up to a
 millisecond.
@@ -27,7 +30,7 @@ class Alarm:
     @staticmethod
     def is_available() -> bool:
         """Whether alarms can be made here."""
-        return _set is not None
+        return _timerfd is not None
 
     def ring_in(self, seconds: float | None) -> None:
         """Become readable in `seconds` (0: at once; None: never), not when it was set to before."""
@@ -45,38 +48,31 @@ class Alarm:
 
 
 def _load() -> tuple[Any, Any] | None:
-    """The C library's functions; `os` has them since Python 3.13."""
+    """The C library's functions."""
     if not sys.platform.startswith("linux"):
         return None
     import ctypes
 
     try:
-        libc = ctypes.CDLL(None)
+        libc = ctypes.PyDLL(None)
         return libc.timerfd_create, libc.timerfd_settime
     except (OSError, AttributeError):
         return None
 
 
-_timerfd = None if hasattr(os, "timerfd_create") else _load()
-_set: Any = getattr(os, "timerfd_settime", None) or (_timerfd and _timerfd[1])
+_timerfd = _load()
 
 
 def _create() -> int:
-    if hasattr(os, "timerfd_create"):
-        fd: int = os.timerfd_create(_CLOCK_MONOTONIC, flags=_FLAGS)
-        return fd
     if _timerfd is None:
         raise OSError("this system has no timerfd")
-    fd = _timerfd[0](_CLOCK_MONOTONIC, _FLAGS)
+    fd: int = _timerfd[0](_CLOCK_MONOTONIC, _FLAGS)
     if fd < 0:
         raise OSError("timerfd_create failed")
     return fd
 
 
 def _settime(fd: int, seconds: float) -> None:
-    if hasattr(os, "timerfd_settime"):
-        os.timerfd_settime(fd, initial=seconds)
-        return
     assert _timerfd is not None
     # struct itimerspec: interval and value, each of seconds and nanoseconds
     value = struct.pack("@llll", 0, 0, *divmod(round(seconds * 1e9), 1_000_000_000))

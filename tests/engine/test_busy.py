@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import zmq
 
 from tests.engine.host import TIMEOUT, Engines
@@ -55,3 +56,31 @@ def test_heart_beats_while_code_holds_the_interpreter(engines: Engines) -> None:
         assert "it is over" in client.finish(request).text
     finally:
         context.destroy(linger=0)
+
+
+SIMULATE = """
+    async def simulate(sleep):
+        global ticks
+        while True:
+            ticks += 1
+            end = time.perf_counter() + 0.00005
+            while time.perf_counter() < end: pass
+            await sleep(0)
+"""
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop", "trio"])
+def test_host_whose_loop_never_waits(engines: Engines, kind: str) -> None:
+    """Such a loop hardly lets other threads run, if it does not mean to."""
+    if kind != "asyncio":
+        pytest.importorskip(kind)
+    script = HEAD + SIMULATE + HOSTS[kind].replace("tick(", "simulate(")
+    engines.host(script).wait_for("engine is open")
+    client = engines.client()
+    begun = time.monotonic()
+    for n in range(10):
+        assert client.run(f"{n}").value == f"{n}"
+        assert client.reply(client.raw.complete("asyn"))["matches"]
+    assert time.monotonic() - begun < 10
+    client.run("then = ticks")
+    assert client.run("ticks > then").value == "True"

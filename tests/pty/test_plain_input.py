@@ -234,6 +234,7 @@ def test_simple_prompt(spawn: Spawn, how: str) -> None:
         terminal.line(line)
     terminal.wait_for(r"Out\[2\]: 'awaited'")
     terminal.wait_for("ticked 42")
+    terminal.wait_for(r"In \[5\]: ")  # what is typed before is echoed before
     assert terminal.tty_modes() == before  # line by line, with the terminal's own editing
     terminal.line("half\x15print('whole')")
     terminal.wait_for("^whole")

@@ -47,6 +47,8 @@ BUSY = 0.002
 """Seconds without a wait, after which a loop looks."""
 LOOK_EVERY = 0.0005
 """Seconds from one look to the next."""
+MOST_UNSEEN = 15
+"""Turns in a row at which a loop whose turns are short does not even look at the clock."""
 A_MOMENT = 0.00005
 """Seconds: a wait that is long enough for another thread to wake up and take the lock."""
 
@@ -116,8 +118,8 @@ class GivesWay:
         self._has_waited = self._looks_at = time.monotonic()
         self._began = 0.0
 
-    def before_wait(self) -> None:
-        """Have the other thread run, if the loop has not waited for long."""
+    def before_wait(self) -> float:
+        """Have the other thread run, if the loop has not waited for long; returns the time."""
         now = time.monotonic()
         if now >= self._looks_at and now - self._has_waited > BUSY:
             if self._wants_to_run():
@@ -126,6 +128,7 @@ class GivesWay:
             else:
                 self._looks_at = now + LOOK_EVERY
         self._began = now
+        return now
 
     def after_wait(self) -> None:
         """The loop goes on."""
@@ -141,11 +144,10 @@ class _Selector:
 
     def __init__(self, loop: Any, gives_way: GivesWay) -> None:
         self.real = real = loop._selector
-        self._before, self._select, self._after = (
-            gives_way.before_wait,
-            real.select,
-            gives_way.after_wait,
-        )
+        self._gives_way = gives_way
+        self._select = real.select
+        self._seen = 0.0
+        self._turns = self._unseen = 0
         # The methods that asyncio calls often are here at once, not by way of __getattr__.
         self.register, self.unregister = real.register, real.unregister
         self.modify, self.get_map = real.modify, real.get_map
@@ -154,9 +156,15 @@ class _Selector:
         return getattr(self.real, name)
 
     def select(self, timeout: float | None = None) -> Any:
-        self._before()
+        if self._unseen:
+            self._unseen -= 1
+            return self._select(timeout)
+        now = self._gives_way.before_wait()
+        a_turn = (now - self._seen) / (self._turns + 1)
+        self._seen = now
+        self._turns = self._unseen = MOST_UNSEEN if a_turn * MOST_UNSEEN < LOOK_EVERY else 0
         events = self._select(timeout)
-        self._after()
+        self._gives_way.after_wait()
         return events
 
     def close_stand_in(self) -> None:
@@ -202,6 +210,7 @@ def giving_way_when_woken(
         except NotImplementedError:
             yield
             return
+        ready()  # it may be running now, for long
         try:
             yield
         finally:

@@ -25,6 +25,9 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``trio_waits``         Ctrl-C in a cell that trio awaits
 ``reentry``            running a running asyncio loop again
 ``loop_thread``        an asyncio loop and what ends with it
+``giving_way``         a loop that never waits gives the prompt's thread its turn
+``giving_way_trio``    the same for trio
+``standing_in``        taking the place of an asyncio loop's selector
 ``loops``              small things about asyncio's loops that several modules need
 ``gui``                toolkits: their loops, turned beside asyncio's
 ``doorbell``           a descriptor that any thread can make readable

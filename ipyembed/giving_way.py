@@ -22,7 +22,7 @@ loop                            where it looks
 asyncio's, on selectors         where it waits, in `loop._selector` (CPython 3.11 to 3.13)
 another of asyncio's interface  the selector's descriptor is one of the loop's, with a reader; as
                                 that may be called by an idle loop too, it looks a moment later
-trio                            before it waits: an instrument (`hosts_trio`)
+trio                            before it waits: an instrument
 ==============================  =================================================================
 """
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 BUSY = 0.002
 """Seconds without a wait, after which a loop looks."""
 LOOK_EVERY = 0.0005
-"""Seconds from one look to the next."""
+"""Seconds from one look to the next, at least."""
 MOST_UNSEEN = 15
 """Turns in a row at which a loop whose turns are short does not even look at the clock."""
 A_MOMENT = 0.00005
@@ -200,7 +200,7 @@ def giving_way_when_woken(
             nonlocal then
             if wants_to_run():
                 time.sleep(A_MOMENT)
-                then = loop.call_soon(look)
+                then = loop.call_later(LOOK_EVERY, look)
             else:
                 then = None
                 loop.add_reader(fd, ready)
@@ -230,6 +230,7 @@ def giving_way(
     if other is None or not other.can_be_seen:
         return nullcontext()
     # Not qasync's, which has a selector of that name and does not wait in it.
-    if getattr(type(loop), "run_forever", None) is asyncio.BaseEventLoop.run_forever:
+    waits_in_it = getattr(type(loop), "run_forever", None) is asyncio.BaseEventLoop.run_forever
+    if waits_in_it and hasattr(getattr(loop, "_selector", None), "select"):
         return standing_in(loop, _Selector(loop, GivesWay(other.look())))
     return giving_way_when_woken(loop, other)

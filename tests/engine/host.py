@@ -42,14 +42,16 @@ class Host:
         self._changed = threading.Condition()
         self._output = ""
         self._is_at_end = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        while piece := os.read(self.process.stdout.fileno(), 65536):
-            with self._changed:
-                self._output += piece.decode("utf-8", "replace")
-                self._changed.notify_all()
+        with self.process.stdout as stream:
+            while piece := os.read(stream.fileno(), 65536):
+                with self._changed:
+                    self._output += piece.decode("utf-8", "replace")
+                    self._changed.notify_all()
         with self._changed:
             self._is_at_end = True
             self._changed.notify_all()
@@ -85,10 +87,10 @@ class Host:
             with contextlib.suppress(OSError):
                 self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        self._reader.join(5)  # a child of the host's may have its output open for longer
 
 
 @dataclass

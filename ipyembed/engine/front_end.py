@@ -128,9 +128,9 @@ class AttachedShell(ThreadedInteractiveShell):
             "stop_on_error": True,
         }
         cell = self._cell = RemoteCell(self.link)  # from now on a question may come
-        reply, _, idle = self.link.request_with_id("execute_request", content)
         try:
             with self._interrupts_heard(cell):
+                reply, _, idle = self.link.request_with_id("execute_request", content)
                 has_ended = cell.wait(reply)
         finally:
             self._cell = None

@@ -202,6 +202,8 @@ class Network:
             waits.append(self._last_lossy + PACE - now)
         elif self.outgoing:
             waits.append(0 if self.outgoing.is_urgent else self._text_is_due() - now)
+        if self._calls:  # asked for here, since they were made: nobody rings for that
+            waits.append(0.0)
         known = [seconds for seconds in waits if seconds is not None]
         return max(0.0, min(known)) if known else None
 

@@ -94,6 +94,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``engine``             attach from another process: `serve()`, ``ipyembed attach``
 ``watchdog``           says when the eval thread is stuck, and in what
 ``interrupts``         who gets Ctrl-C while a cell runs
+``prompt_interrupts``  SIGINT that comes from outside while a prompt is up
 ``stacks``             whose code it has interrupted
 ``put_off``            not where what is raised would be lost
 ``sigint``             taking SIGINT from the host, and giving it back

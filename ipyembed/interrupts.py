@@ -16,7 +16,6 @@ is cancelled; if some other code blocks the loop by then, the next Ctrl-C is rai
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import threading
@@ -43,15 +42,14 @@ from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.gui.wx_app import leaves_sigint_alone
 from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import nudge
+from ipyembed.prompt_interrupts import PromptInterrupts
 from ipyembed.put_off import PutOff
-from ipyembed.sigint import Sigint, put_back
+from ipyembed.sigint import Sigint
 from ipyembed.sigint_elsewhere import SigintElsewhere
-from ipyembed.sigint_in_c import sigint_in_c
 from ipyembed.stacks import (
     is_in_hook,
     is_in_own_code,
     is_interacting,
-    no_place_to_raise,
     runs_cell,
     runs_code,
 )
@@ -84,7 +82,7 @@ class _Awaited:
         self.cancel()
 
 
-class CellInterrupts:
+class CellInterrupts(PromptInterrupts):
     """Interrupts of one shell.
 
     But for what the name says, all methods run on the eval thread.
@@ -103,9 +101,7 @@ class CellInterrupts:
         self._shell = shell
         self._thread = threading.current_thread()
         self._is_main = self._thread is threading.main_thread()
-        self._sigint: Sigint | SigintElsewhere = (
-            Sigint(self._handle) if self._is_main else SigintElsewhere(self._handle)
-        )
+        super().__init__(Sigint(self._handle) if self._is_main else SigintElsewhere(self._handle))
         self.deadly = DeadlySignals()
         """The signals that end the process, for as long as the terminal is raw."""
         self._holds_nudge = False
@@ -113,13 +109,9 @@ class CellInterrupts:
         self._in_cell = False
         self._loops = LeavingLoops(partial(runs_code, shell))
         self._ignored = 0.0
-        self._is_hosts = False  # a SIGINT has come that `to_host()` is to pass on
         self._put_off = PutOff(self._sigint)
-        self._ask_anew_threadsafe: Callable[[], object] | None = None
         self.leave_cell_threadsafe: Callable[[], bool] = _never
         """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
-        self.prompt_is_up_threadsafe: Callable[[], bool] = _never
-        """Whether a prompt has the terminal and is not answered yet."""
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
         self.host_loop: asyncio.AbstractEventLoop | None = None
@@ -143,50 +135,12 @@ class CellInterrupts:
         if self._holds_nudge:
             self._holds_nudge = False
             nudge.let_go()
-        if self._is_hosts:
-            self._is_hosts = False
-            _send_again()
+        self._pass_on_what_is_left()
 
     def to_shell(self) -> None:
         """From now on SIGINT is ours, in a cell and between."""
         self._ignored = 0.0
         self._sigint.take()
-
-    def to_host(self) -> None:
-        """From now on SIGINT is the host's, unless all that it has is Python's own handler.
-
-        That would end the host's loop. It stays with us in a block of `at_prompt()`.
-        """
-        if self._ask_anew_threadsafe is None or not self._is_pythons:
-            self._sigint.give_back()
-        if self._is_hosts:
-            self._is_hosts = False
-            if self._sigint.is_taken and self._ask_anew_threadsafe is not None:
-                self._ask_anew_threadsafe()
-            else:
-                _send_again()
-
-    @property
-    def _is_pythons(self) -> bool:
-        return self._sigint.previous is signal.default_int_handler
-
-    @contextmanager
-    def at_prompt(
-        self,
-        ask_anew_threadsafe: Callable[[], object],
-        wake_threadsafe: Callable[[], object] | None = None,
-    ) -> Iterator[None]:
-        """While a prompt is up: a SIGINT that is still ours calls `ask_anew_threadsafe()`.
-
-        `wake_threadsafe()` wakes the loop that the eval thread turns, if that is the host's.
-        """
-        previous = self._ask_anew_threadsafe, self._sigint.wake_threadsafe
-        self._ask_anew_threadsafe = ask_anew_threadsafe
-        self._sigint.wake_threadsafe = wake_threadsafe
-        try:
-            yield
-        finally:
-            self._ask_anew_threadsafe, self._sigint.wake_threadsafe = previous
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -258,40 +212,11 @@ class CellInterrupts:
             signal.signal(signal.SIGINT, hosts)
             self._sigint.take()
 
-    @contextmanager
-    def of_a_call(self, call_later: Callable[[Callable[[], object]], object]) -> Iterator[None]:
-        """While the eval thread computes something for the prompt: KeyboardInterrupt, at SIGINT.
-
-        If the prompt has been answered meanwhile, that is all. If not, the SIGINT came from outside
-        (Ctrl-C is a key): `call_later` then has the eval thread deliver it to whoever had it.
-        """
-        previous = signal.getsignal(signal.SIGINT) if self._is_main else None
-        if previous is None:  # another thread, or installed from C: it could not be put back
-            yield
-            return
-        is_over = is_from_outside = False
-
-        def interrupt(frame: FrameType | None) -> None:
-            nonlocal is_from_outside
-            is_from_outside = is_from_outside or self.prompt_is_up_threadsafe()
-            if is_over or (no_place_to_raise(frame) and self._sigint.in_a_moment(interrupt)):
-                return
-            raise KeyboardInterrupt
-
-        try:
-            sigint_in_c.set_pythons(lambda _, frame: interrupt(frame))
-            yield
-        finally:
-            is_over = True
-            put_back(previous)
-            if is_from_outside:
-                call_later(_deliver)
-
     # -- on the main thread, in a signal handler; for a worker, on a thread of ours -----------
 
     def _handle(self, frame: FrameType | None) -> None:
         if not self._in_cell and self.prompt_is_up_threadsafe():
-            self._at_prompt()
+            self._heard_at_prompt()
         else:
             self._stop(frame)
 
@@ -311,16 +236,6 @@ class CellInterrupts:
             self._cancel(awaited, frame)
         elif is_in_hook(frame):
             self._interrupt()
-
-    def _at_prompt(self) -> None:
-        """It is the host's, unless that has no use for it; `to_host()` has yet to come."""
-        if self._is_pythons and self._ask_anew_threadsafe is not None:
-            self._ask_anew_threadsafe()
-        elif self._is_main and self._sigint.is_taken and not self._is_pythons:
-            self._sigint.give_back()
-            _send_again()
-        else:
-            self._is_hosts = True
 
     def _cancel(self, awaited: _Awaited, frame: FrameType | None) -> None:
         """The first asks the loop; when that has not done so yet, the second frees the loop.
@@ -409,23 +324,6 @@ class CellInterrupts:
     def _interrupt_stuck(self, frame: FrameType | None) -> None:
         if not self._put_off.is_put_off(frame, self._interrupt_stuck):
             self._interrupt_activity(frame, self.host_loop, self.roots)
-
-
-def _deliver() -> None:
-    """What a SIGINT does now. Main thread."""
-    handler = signal.getsignal(signal.SIGINT)
-    if callable(handler):
-        handler(signal.SIGINT, sys._getframe())
-    else:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _send_again() -> None:
-    """Send the process the SIGINT that has come to us and is not ours."""
-    if threading.current_thread() is threading.main_thread():
-        signal.raise_signal(signal.SIGINT)
-    else:  # to whom a signal of another process would go; only where there are `pthread_kill`s
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _nameless(_: FrameType | None) -> None:

@@ -238,7 +238,7 @@ def test_an_interrupt_of_a_call_for_the_prompt(
         interrupts = CellInterrupts(InteractiveShell.instance())
         interrupts.prompt_is_up_threadsafe = lambda: is_up
         monkeypatch.setattr(sigint_in_c, "set_pythons", set_pythons)
-        monkeypatch.setattr("ipyembed.interrupts.put_back", put_back)
+        monkeypatch.setattr("ipyembed.prompt_interrupts.put_back", put_back)
         try:
             with interrupts.of_a_call(later.append):
                 if moment == "goes on":

@@ -1,4 +1,4 @@
-"""From a key to the screen: idle, under load, and while the eval thread is stuck.
+"""From a key to the screen: idle, under load, beside a busy loop, while the eval thread is stuck.
 
     python -m tests.benchmarks.keystroke [--rounds N] [--only IPython ptpython]
 
@@ -79,6 +79,23 @@ async def main():
 
 asyncio.run(main())
 """
+_BUSY = """
+import asyncio, time
+import ipyembed
+
+async def simulate():
+    while True:
+        end = time.perf_counter() + 0.0001
+        while time.perf_counter() < end:
+            pass
+        await asyncio.sleep(0)
+
+async def main():
+    task = asyncio.create_task(simulate())
+    await ipyembed.embed_async(banner1="")
+
+asyncio.run(main())
+"""
 
 
 def measure(options: Options) -> Report:
@@ -86,7 +103,8 @@ def measure(options: Options) -> Report:
         "Keystroke to screen",
         f"from the key to its letter in the terminal, {options.rounds} rounds of {_KEYS} keys; "
         "loaded: a thread prints without end, a 1 kHz asyncio timer and a 60 Hz window; stuck: a "
-        "task of the host's loop runs `while True: pass`",
+        "task of the host's loop runs `while True: pass`; busy: one computes for 0.1 ms, awaits "
+        "`asyncio.sleep(0)`, and so on",
     )
     with Shells() as shells, virtual_screen() as display:
         names = shells.names(report, options.only)
@@ -97,6 +115,7 @@ def measure(options: Options) -> Report:
         loaded = shells.program(window + _LOAD, env={"DISPLAY": display})
         typists["loaded"] = _Typist(loaded, "loaded", until=b"line 1000\r\n")
         typists["stuck"] = _Typist(shells.program(_STUCK), "stuck", until=b"has been stuck for")
+        typists["busy"] = _Typist(shells.program(_BUSY), "busy")
         for typist in typists.values():
             typist.type(_KEYS)
         found = take_turns(
@@ -112,7 +131,7 @@ def measure(options: Options) -> Report:
             bar = _BAR_IDLE if name == "IPython" else None
             what = f"p{percent}, idle, ipyembed against {name}"
             report.figures.append(Figure(what, "ms", at[OURS], at[name], name, bar))
-        for name, limit in {"loaded": _BAR_LOADED, "stuck": _BAR_STUCK}.items():
+        for name, limit in {"loaded": _BAR_LOADED, "stuck": _BAR_STUCK, "busy": None}.items():
             bar = limit if percent == 99 else None
             report.figures.append(Figure(f"p{percent}, {name}", "ms", at[name], bar=bar))
     return report

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from queue import Empty
 from typing import Any, Protocol
 
+import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from ipyembed.engine.directory import Found
@@ -88,7 +89,7 @@ class Link:
                 return
             self._waiting[request] = reply
             self._idle[request] = idle
-            getattr(self._client, f"{channel}_channel").send(message)
+            self._send(channel, message)
 
         self._thread.loop.call_soon_threadsafe(send)
         reply.add_done_callback(lambda _: self._forget(request))
@@ -99,7 +100,8 @@ class Link:
 
     def answer(self, text: str) -> None:
         """Answer the question that was asked last."""
-        self._thread.loop.call_soon_threadsafe(lambda: self._client.input(text))
+        message = self._session.msg("input_reply", {"value": text})
+        self._thread.loop.call_soon_threadsafe(self._send, "stdin", message)
 
     def wait_until_heard(self, timeout: float) -> None:
         """Wait until what the engine publishes reaches us. Raises TimeoutError, EngineGoneError."""
@@ -134,6 +136,14 @@ class Link:
             ):
                 tasks.create_task(self._listen(channel, take))
             tasks.create_task(self._look_after())
+
+    def _send(self, channel: str, message: Message) -> None:
+        sending = getattr(self._client, f"{channel}_channel")
+        sending.send(message)
+        # jupyter_client 8 sends by way of a shadow of the asyncio socket. If something arrives at
+        # that moment, zmq (pyzmq 26, 27) takes it in and its descriptor is quiet; the asyncio
+        # socket, which waits for that, would never hear of it unless it is made to look.
+        sending.socket.get(zmq.EVENTS)
 
     async def _listen(self, channel: str, take: Callable[[Message], None]) -> None:
         get = getattr(self._client, f"get_{channel}_msg")

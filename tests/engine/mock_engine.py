@@ -65,6 +65,7 @@ class MockEngine:
             self._sockets[name].bind(f"ipc://{base}-{n}")
             info[f"{name}_port"] = n
         info["ipyembed"] = {"pid": os.getpid(), "name": "mock", "command": "mock", "started": 0.0}
+        self.connection_info = info
         self.file = Path(self._directory.name) / "connection.json"
         self.file.write_text(json.dumps(info))
         self.file.chmod(0o600)

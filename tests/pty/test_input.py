@@ -374,7 +374,7 @@ def test_somebody_reads_the_descriptor_himself(spawn: Spawn) -> None:
 
     def typing(terminal: Terminal) -> bool:
         terminal.send("x")
-        return "both have read" in terminal.screen_text()
+        return re.search("^both have read$", terminal.screen_text(), re.MULTILINE) is not None
 
     terminal.wait_for(typing)
     terminal.ctrl("e")

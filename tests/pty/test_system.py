@@ -70,8 +70,9 @@ def test_like_ipythons(spawn: Spawn) -> None:
     # It has a terminal, and is left in a wild state.
     assert terminal.run("!test -t 0 && test -t 1 && stty raw -echo && echo raw").startswith("raw")
     assert terminal.run("1 + 1").endswith("2")
-    # Ctrl-C is the command's, and then the cell's.
-    terminal.line("!echo up; sleep 60; echo down")
+    # Ctrl-C is the command's, and then the cell's. (`echo up; sleep 60` would be dash's race: the
+    # child that it starts at the moment of a Ctrl-C does not get it, and dash waits for its end.)
+    terminal.line("!sh -c 'echo up; exec sleep 60'; echo down")
     terminal.wait_for("^up$")
     terminal.ctrl("c")
     terminal.wait_for("^KeyboardInterrupt$")

@@ -35,10 +35,10 @@ import select
 import selectors
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ipyembed.standing_in import standing_in
+from ipyembed.standing_in import StandIn, standing_in
 
 if TYPE_CHECKING:
     from ipyembed.gui.alarm import Alarm
@@ -102,11 +102,19 @@ class SeenSelector(selectors.DefaultSelector):
         """Whether this system has selectors that are descriptors, unlike Windows."""
         return callable(getattr(self, "fileno", None)) and hasattr(select, "poll")
 
-    def look(self, fd: int | None = None) -> Callable[[], bool]:
-        """A function that tells it to one other thread; `fd`: a duplicate of the descriptor."""
+    @contextmanager
+    def looking(self) -> Iterator[tuple[int, Callable[[], bool]]]:
+        """For one other thread: a function that tells it, and a descriptor that is ready then.
+
+        The descriptor stays good if this selector is closed meanwhile, on its own thread.
+        """
+        fd = os.dup(self.fileno())
         ready = select.poll()
-        ready.register(self.fileno() if fd is None else fd, select.POLLIN)
-        return lambda: time.monotonic() >= self._until or bool(ready.poll(0))
+        ready.register(fd, select.POLLIN)
+        try:
+            yield fd, lambda: time.monotonic() >= self._until or bool(ready.poll(0))
+        finally:
+            os.close(fd)
 
 
 class GivesWay:
@@ -137,23 +145,15 @@ class GivesWay:
             self._has_waited = now
 
 
-class _Selector:
-    """Stands in for the selector of an asyncio loop."""
-
-    has_left = False
+class _Selector(StandIn):
+    """Gives way around the waits of an asyncio loop."""
 
     def __init__(self, loop: Any, gives_way: GivesWay) -> None:
-        self.real = real = loop._selector
+        super().__init__(loop)
         self._gives_way = gives_way
-        self._select = real.select
+        self._select = self.real.select
         self._seen = 0.0
         self._turns = self._unseen = 0
-        # The methods that asyncio calls often are here at once, not by way of __getattr__.
-        self.register, self.unregister = real.register, real.unregister
-        self.modify, self.get_map = real.modify, real.get_map
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
     def select(self, timeout: float | None = None) -> Any:
         if self._unseen:
@@ -166,9 +166,6 @@ class _Selector:
         events = self._select(timeout)
         self._gives_way.after_wait()
         return events
-
-    def close_stand_in(self) -> None:
-        pass
 
 
 @contextmanager
@@ -184,11 +181,8 @@ def giving_way_when_woken(
         return
     from ipyembed.gui.alarm import Alarm
 
-    with ExitStack() as stack:
+    with other.looking() as (fd, wants_to_run):
         other.wakes_others = Alarm.is_available()
-        fd = os.dup(other.fileno())  # `other` may be closed first, on its thread
-        stack.callback(os.close, fd)
-        wants_to_run = other.look(fd)
         then: asyncio.Handle | None = None
 
         def ready() -> None:
@@ -220,17 +214,21 @@ def giving_way_when_woken(
                 loop.remove_reader(fd)
 
 
-def giving_way(
-    loop: asyncio.AbstractEventLoop, other: SeenSelector | None
-) -> AbstractContextManager[None]:
+@contextmanager
+def giving_way(loop: asyncio.AbstractEventLoop, other: SeenSelector | None) -> Iterator[None]:
     """For the time of the block, `loop` gives way to the thread whose selector is `other`.
 
     Enter and leave on the loop's thread.
     """
     if other is None or not other.can_be_seen:
-        return nullcontext()
+        yield
+        return
     # Not qasync's, which has a selector of that name and does not wait in it.
     waits_in_it = getattr(type(loop), "run_forever", None) is asyncio.BaseEventLoop.run_forever
-    if waits_in_it and hasattr(getattr(loop, "_selector", None), "select"):
-        return standing_in(loop, _Selector(loop, GivesWay(other.look())))
-    return giving_way_when_woken(loop, other)
+    if not waits_in_it or not hasattr(getattr(loop, "_selector", None), "select"):
+        with giving_way_when_woken(loop, other):
+            yield
+        return
+    with other.looking() as (_, wants_to_run):
+        with standing_in(loop, _Selector(loop, GivesWay(wants_to_run))):
+            yield

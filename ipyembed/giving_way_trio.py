@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -33,12 +32,11 @@ def trio_giving_way(other: SeenSelector | None) -> Iterator[None]:
     if other is None or not other.can_be_seen:
         yield
         return
-    fd = os.dup(other.fileno())  # `other` may be closed first, on its thread
-    instrument = _Instrument(GivesWay(other.look(fd)))
-    trio.lowlevel.add_instrument(instrument)
-    try:
-        yield
-    finally:
-        with suppress(RuntimeError, KeyError):  # the run is over
-            trio.lowlevel.remove_instrument(instrument)
-        os.close(fd)
+    with other.looking() as (_, wants_to_run):
+        instrument = _Instrument(GivesWay(wants_to_run))
+        trio.lowlevel.add_instrument(instrument)
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError, KeyError):  # the run is over
+                trio.lowlevel.remove_instrument(instrument)

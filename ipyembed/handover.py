@@ -20,7 +20,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,7 @@ from prompt_toolkit.keys import Keys
 from ipyembed.attributes import attribute_replaced
 from ipyembed.cooked import interrupts_are_keys
 from ipyembed.interrupts import CellInterrupts
+from ipyembed.loops import when_done
 from ipyembed.watchdog import Watch
 
 SOON = 0.02
@@ -77,7 +78,7 @@ class Handover:
             except asyncio.CancelledError:
                 # Withdrawn. The eval thread may be waiting for just that: no long wait here.
                 self._asked.append(taken := self._call(self._interrupts.to_shell))
-                await asyncio.wait({_ended(taken)}, timeout=SOON)
+                await asyncio.wait({when_done(loop, taken)}, timeout=SOON)
                 raise
             except BaseException:  # Ctrl-D, or Ctrl-C where it is not the line's
                 await self._to_shell(terminal, watch)
@@ -113,25 +114,8 @@ def _is_up_threadsafe(app: Application[Any]) -> bool:
     return app.is_running and not app.is_done
 
 
-def _ended(call: Future[Any]) -> asyncio.Future[None]:
-    """Is done when `call` is. What that raises, its thread has seen."""
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-
-    def end(_: object) -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    def end_threadsafe(call: Future[Any]) -> None:
-        with suppress(RuntimeError):  # the prompt's loop has ended
-            loop.call_soon_threadsafe(end, call)
-
-    call.add_done_callback(end_threadsafe)
-    return ended
-
-
 async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -> None:
-    done = _ended(call)
+    done = when_done(asyncio.get_running_loop(), call)
     if (await asyncio.wait({done}, timeout=SOON))[0]:
         return
     typed: list[KeyPress] = []

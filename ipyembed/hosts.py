@@ -15,7 +15,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from ipyembed.blocking import frames
@@ -24,7 +23,7 @@ from ipyembed.detach_task import InCallersTask
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.juggler import LoopJuggler
 from ipyembed.kept_context import InContext, carry_over, keeps_context
-from ipyembed.loops import finish_threadsafe, kind_of
+from ipyembed.loops import kind_of, when_done
 from ipyembed.prompt_thread import TEARDOWN, Question, prompt_thread
 from ipyembed.watchdog import Watch
 
@@ -161,16 +160,11 @@ class AsyncioHost(Host):
     async def wait_until_done(self, future: Future[Any]) -> None:
         """See `Host`."""
         with prompt_thread.given_way_by(self.loop):
-            await self._done(future)
-
-    def _done(self, future: Future[Any]) -> asyncio.Future[None]:
-        done = self.loop.create_future()
-        future.add_done_callback(partial(finish_threadsafe, self.loop, done))
-        return done
+            await when_done(self.loop, future)
 
     async def take_back(self, question: Question[Any]) -> None:
         """See `Host`."""
-        gone = self._done(question.answer)
+        gone = when_done(self.loop, question.answer)
         question.withdraw_threadsafe()
         try:
             with prompt_thread.given_way_by(self.loop):

@@ -42,7 +42,7 @@ from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.gui.wx_app import leaves_sigint_alone
 from ipyembed.job_cells import runs_left_cell
 from ipyembed.nudge import nudge
-from ipyembed.prompt_interrupts import PromptInterrupts
+from ipyembed.prompt_interrupts import PromptInterrupts, never
 from ipyembed.put_off import PutOff
 from ipyembed.sigint import Sigint
 from ipyembed.sigint_elsewhere import SigintElsewhere
@@ -110,7 +110,7 @@ class CellInterrupts(PromptInterrupts):
         self._loops = LeavingLoops(partial(runs_code, shell))
         self._ignored = 0.0
         self._put_off = PutOff(self._sigint)
-        self.leave_cell_threadsafe: Callable[[], bool] = _never
+        self.leave_cell_threadsafe: Callable[[], bool] = never
         """Gives the prompt back and leaves the cell behind, if it can, and tells whether."""
         self.cancelled = False
         """Whether the cell that runs, or the last one, was cancelled by Ctrl-C."""
@@ -185,7 +185,7 @@ class CellInterrupts(PromptInterrupts):
         self._awaited = _Awaited(
             cancel,
             call_soon_threadsafe,
-            is_critical or _never,
+            is_critical or never,
             loop,
             {*frames(sys._getframe()), *self.roots},
         )
@@ -328,10 +328,6 @@ class CellInterrupts(PromptInterrupts):
 
 def _nameless(_: FrameType | None) -> None:
     return None
-
-
-def _never() -> bool:
-    return False
 
 
 def _nothing() -> None:

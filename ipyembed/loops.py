@@ -23,14 +23,9 @@ def kind_of(loop: object) -> str:
     return f"{type(loop).__module__}.{type(loop).__qualname__}"
 
 
-def finish_threadsafe(
+def _finish_threadsafe(
     loop: asyncio.AbstractEventLoop, done: asyncio.Future[None], _: object
 ) -> None:
-    """End `done`, a future of `loop`, unless it has ended; from any thread.
-
-    As a callback, with `loop` and `done` bound; what calls it gives itself as the last argument.
-    """
-
     def finish() -> None:
         if not done.done():
             done.set_result(None)
@@ -49,12 +44,16 @@ class Ends(Protocol):
         """Have `fn` called with it when it has ended."""
 
 
+def when_done(loop: asyncio.AbstractEventLoop, what: Ends) -> asyncio.Future[None]:
+    """A future of `loop` that is done when `what` has ended, in whatever way. Loop's thread."""
+    done = loop.create_future()
+    what.add_done_callback(partial(_finish_threadsafe, loop, done))
+    return done
+
+
 async def until_done(what: Ends) -> None:
     """Wait until it has ended, in whatever way; being cancelled leaves it alone."""
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    what.add_done_callback(partial(finish_threadsafe, loop, ended))
-    await ended
+    await when_done(asyncio.get_running_loop(), what)
 
 
 def hand_over(task: asyncio.Future[T], result: Future[Any]) -> None:

@@ -30,7 +30,7 @@ class PromptInterrupts:
 
     def __init__(self, sigint: Sigint | SigintElsewhere) -> None:
         self._sigint = sigint
-        self.prompt_is_up_threadsafe: Callable[[], bool] = _never
+        self.prompt_is_up_threadsafe: Callable[[], bool] = never
         """Whether a prompt has the terminal and is not answered yet."""
         self._ask_anew_threadsafe: Callable[[], object] | None = None
         self._is_hosts = False  # a SIGINT has come that `to_host()` is to pass on
@@ -40,18 +40,24 @@ class PromptInterrupts:
 
         That would end the host's loop. It stays with us in a block of `at_prompt()`.
         """
-        if self._ask_anew_threadsafe is None or not self._is_pythons:
+        instead = self._instead_of_end_threadsafe
+        if instead is None:
             self._sigint.give_back()
-        if self._is_hosts:
-            self._is_hosts = False
-            if self._sigint.is_taken and self._ask_anew_threadsafe is not None:
-                self._ask_anew_threadsafe()
-            else:
-                _send_again()
+        self._pass_on(instead or _send_again)
+
+    @property
+    def _instead_of_end_threadsafe(self) -> Callable[[], object] | None:
+        """What a SIGINT does that would end the host's loop; None: it is not like that."""
+        return self._ask_anew_threadsafe if self._is_pythons else None
 
     @property
     def _is_pythons(self) -> bool:
         return self._sigint.previous is signal.default_int_handler
+
+    def _pass_on(self, how: Callable[[], object]) -> None:
+        if self._is_hosts:
+            self._is_hosts = False
+            how()
 
     @contextmanager
     def at_prompt(
@@ -102,8 +108,8 @@ class PromptInterrupts:
 
     def _heard_at_prompt(self) -> None:
         """It is the host's, unless that has no use for it; `to_host()` has yet to come."""
-        if self._is_pythons and self._ask_anew_threadsafe is not None:
-            self._ask_anew_threadsafe()
+        if instead := self._instead_of_end_threadsafe:
+            instead()
         elif isinstance(self._sigint, Sigint) and self._sigint.is_taken and not self._is_pythons:
             self._sigint.give_back()
             _send_again()
@@ -112,9 +118,7 @@ class PromptInterrupts:
 
     def _pass_on_what_is_left(self) -> None:
         """At the end: SIGINT is the host's for good."""
-        if self._is_hosts:
-            self._is_hosts = False
-            _send_again()
+        self._pass_on(_send_again)
 
 
 def _deliver() -> None:
@@ -134,5 +138,6 @@ def _send_again() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Answers a question with no."""
     return False

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 
-class StandIn(Protocol):
-    """What takes a selector's place."""
+class StandIn:
+    """What takes a selector's place. All but `select` is the real selector's."""
 
-    real: Any
-    """What it stands in for: the loop's own selector, or another one that stands in for that."""
-    has_left: bool
-    """Whether its time is over; it may still be asked, on behalf of another one."""
+    def __init__(self, loop: Any) -> None:
+        self.real: Any = loop._selector
+        """The loop's own selector, or another one that stands in for it."""
+        self.has_left = False
+        """Whether its time is over; it may still be asked, on behalf of another one."""
+        # The methods that asyncio calls often are here at once, not by way of __getattr__.
+        self.register, self.unregister = self.real.register, self.real.unregister
+        self.modify, self.get_map = self.real.modify, self.real.get_map
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
     def close_stand_in(self) -> None:
         """Release what this object has made; `real` stays."""

@@ -21,7 +21,6 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from ipyembed import reentry
@@ -29,7 +28,7 @@ from ipyembed.blocking import passes_callback
 from ipyembed.eval_calls import EvalCalls
 from ipyembed.gui.current import CurrentGui
 from ipyembed.interrupts import CellInterrupts
-from ipyembed.loops import finish_threadsafe
+from ipyembed.loops import when_done
 from ipyembed.prompt_thread import prompt_thread
 
 T = TypeVar("T")
@@ -64,10 +63,8 @@ class Turning:
         """
         with self._sharing(loop, strategy), prompt_thread.given_way_by(loop):
             while not answer.done():
-                done = loop.create_future()
-                answer.add_done_callback(partial(finish_threadsafe, loop, done))
                 try:
-                    reentry.run_or_reenter(loop, done)
+                    reentry.run_or_reenter(loop, when_done(loop, answer))
                 except SystemExit as error:
                     if not is_ours or not passes_callback(error.__traceback__):
                         raise  # a task of the host's, or the handler of a signal, ends the host

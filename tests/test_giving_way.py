@@ -64,22 +64,21 @@ def test_what_a_selector_lets_others_see() -> None:
     selector = SeenSelector()
     read, write = os.pipe()
     selector.register(read, selectors.EVENT_READ)
-    look = selector.look()
-    assert look is not None
-    assert look()  # its thread does not wait
-    waits = threading.Thread(target=selector.select)
-    waits.start()
-    deadline = time.monotonic() + 10
-    while look():
-        assert time.monotonic() < deadline
-    os.write(write, b"x")
-    waits.join(10)
-    assert look()
-    os.read(read, 1)
-    assert look()
-    begun = time.monotonic()
-    assert selector.select(0.01) == []
-    assert time.monotonic() - begun >= 0.009
+    with selector.looking() as (_, look):
+        assert look()  # its thread does not wait
+        waits = threading.Thread(target=selector.select)
+        waits.start()
+        deadline = time.monotonic() + 10
+        while look():
+            assert time.monotonic() < deadline
+        os.write(write, b"x")
+        waits.join(10)
+        assert look()
+        os.read(read, 1)
+        assert look()
+        begun = time.monotonic()
+        assert selector.select(0.01) == []
+        assert time.monotonic() - begun >= 0.009
     selector.close()
     os.close(read)
     os.close(write)

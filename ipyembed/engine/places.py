@@ -49,6 +49,9 @@ class Place(ABC):
     """What it is, for people."""
     thread: threading.Thread
 
+    def __init__(self) -> None:
+        self._given_way = ExitStack()
+
     @abstractmethod
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """Have `function`, which must not raise, called on the eval thread when that is free.
@@ -67,37 +70,35 @@ class Place(ABC):
     def _start(self, work: Work) -> None:
         """The same on the eval thread."""
 
-    def give_way_to(self, other: SeenSelector) -> None:  # noqa: B027  # not all have to
-        """While cells may run, have a busy eval thread give the network thread its turn."""
+    @abstractmethod
+    def give_way_to(self, other: SeenSelector) -> None:
+        """Until `close()`, have a busy eval thread give the network thread its turn."""
 
-    def close(self) -> None:  # noqa: B027  # most have nothing to end
-        """End what the place has started."""
+    def close(self) -> None:
+        """End what the place has started. Any thread."""
+        if threading.current_thread() is self.thread:
+            self._given_way.close()
+        else:
+            with suppress(RuntimeError):  # the thread has ended, and all that was there
+                self.call_soon_threadsafe(self._given_way.close)
 
 
 class LoopPlace(Place):
     """A running asyncio loop, of any kind."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+        super().__init__()
         self.loop = loop
         self.thread = thread
         self.kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
         # One for all cells: what a cell sets in a context variable, the next one sees.
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._given_way = ExitStack()
 
     def give_way_to(self, other: SeenSelector) -> None:
         """See `Place`."""
         giving = giving_way_when_woken(self.loop, other)
         self.loop.call_soon_threadsafe(self._given_way.enter_context, giving)
-
-    def close(self) -> None:
-        """See `Place`."""
-        if threading.current_thread() is self.thread:
-            self._given_way.close()
-        else:
-            with suppress(RuntimeError):  # it is closed
-                self.loop.call_soon_threadsafe(self._given_way.close)
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """See `Place`."""
@@ -133,25 +134,17 @@ class TrioPlace(Place):
     def __init__(self) -> None:
         import trio
 
+        super().__init__()
         self.thread = threading.current_thread()
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._context = contextvars.copy_context()
-        self._given_way = ExitStack()
 
     def give_way_to(self, other: SeenSelector) -> None:
         """See `Place`."""
         from ipyembed.giving_way_trio import trio_giving_way
 
         self._given_way.enter_context(trio_giving_way(other))
-
-    def close(self) -> None:
-        """See `Place`."""
-        if threading.current_thread() is self.thread:
-            self._given_way.close()
-        else:
-            with suppress(RuntimeError):
-                self.call_soon_threadsafe(self._given_way.close)
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """See `Place`."""

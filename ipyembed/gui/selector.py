@@ -38,6 +38,7 @@ from typing import Any
 from ipyembed.gui.alarm import Alarm
 from ipyembed.gui.turn import GuiTurn
 from ipyembed.gui.waking import Waking
+from ipyembed.standing_in import StandIn
 
 TURN_EVERY = 0.004
 """Seconds for which a busy asyncio may keep the toolkit waiting."""
@@ -57,23 +58,16 @@ def can_stand_in(loop: Any) -> bool:
     )
 
 
-class GuiSelector:
-    """Stands in for the selector of one asyncio loop.
+class GuiSelector(StandIn):
+    """Turns the toolkit's loop in the waits of one asyncio loop.
 
-    `gui()` gives the toolkit to turn at the moment; None: wait as the real selector does. All
-    other methods are the real selector's.
+    `gui()` gives the toolkit to turn at the moment; None: wait as the real selector does.
     """
 
-    has_left = False
-
     def __init__(self, loop: Any, gui: Callable[[], GuiTurn | None]) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._gui = gui
-        self.real = loop._selector
         self._select = self.real.select
-        # The methods that asyncio calls often are here at once, not by way of __getattr__.
-        self.register, self.unregister = self.real.register, self.real.unregister
-        self.modify, self.get_map = self.real.modify, self.real.get_map
         self._alarm = Alarm()
         self._both = select.epoll()
         self._both.register(self.real.fileno(), select.EPOLLIN)
@@ -82,9 +76,6 @@ class GuiSelector:
         self._waits_are_short = False
         self._depth = 0
         self._waking = Waking(loop, lambda: self._alarm.ring_in(0))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
     def select(self, timeout: float | None = None) -> Any:
         """See `selectors.BaseSelector`. Runs on the loop's thread."""
@@ -119,6 +110,6 @@ class GuiSelector:
         return events
 
     def close_stand_in(self) -> None:
-        """Release what this object has made; the real selector stays."""
+        """See `StandIn`."""
         self._both.close()
         self._alarm.close()

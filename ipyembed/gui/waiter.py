@@ -18,6 +18,7 @@ from typing import Any
 from ipyembed.gui.selector import TURN_EVERY
 from ipyembed.gui.turn import GuiTurn
 from ipyembed.gui.waking import Waking
+from ipyembed.standing_in import StandIn
 
 
 def can_stand_in(loop: Any) -> bool:
@@ -27,15 +28,13 @@ def can_stand_in(loop: Any) -> bool:
     )
 
 
-class WaiterSelector:
-    """Stands in for the selector of one asyncio loop; see `selector.GuiSelector`."""
-
-    has_left = False
+class WaiterSelector(StandIn):
+    """Turns the toolkit's loop in the waits of one asyncio loop; see `selector.GuiSelector`."""
 
     def __init__(self, loop: Any, gui: Callable[[], GuiTurn | None]) -> None:
+        super().__init__(loop)
         self._loop = loop
         self._gui = gui
-        self.real = loop._selector
         # A pair of sockets: on Windows, pipes cannot be watched by toolkits.
         self._done_read, self._done_write = socket.socketpair()
         self._waking = Waking(loop, self._wake)
@@ -46,9 +45,6 @@ class WaiterSelector:
         self._is_waiting = False
         self._thread = threading.Thread(target=self._wait, name="ipyembed-gui-wait", daemon=True)
         self._thread.start()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
     def _wait(self) -> None:
         while (asked := self._asked.get()) is not None:
@@ -88,7 +84,7 @@ class WaiterSelector:
         return answer
 
     def close_stand_in(self) -> None:
-        """End the thread and release the sockets; the real selector stays."""
+        """End the thread, and see `StandIn`."""
         self._asked.put(None)
         self._thread.join()
         self._done_read.close()

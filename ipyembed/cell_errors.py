@@ -76,12 +76,10 @@ class CellErrors:
             type(self._shell).showtraceback(self._shell, exc_tuple, *args, **kwargs)
 
     def is_interrupt(self, error: BaseException | None) -> bool:
-        """Whether a cell has ended with this because Ctrl-C cancelled what it awaited."""
-        if not self._juggler.interrupts.cancelled:
-            return False
+        """Whether it is what a `KeyboardInterrupt` in a cell, or a cancellation by it, becomes."""
         if isinstance(error, BaseExceptionGroup):  # from a nursery
             return _is_all(error, KeyboardInterrupt)
-        return isinstance(error, asyncio.CancelledError)
+        return self._juggler.interrupts.cancelled and isinstance(error, asyncio.CancelledError)
 
 
 def _is_all(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -25,6 +25,11 @@ async def in_thread():
     while True:
         await trio.to_thread.run_sync(time.sleep, 0.05)
 
+async def spins_in_nursery():
+    async with trio.open_nursery() as n:
+        n.start_soon(trio.sleep_forever)
+        spin()
+
 def spin():
     while True: pass
 """
@@ -35,6 +40,7 @@ INTERRUPTED = [
     "spin()",
     "await trio.sleep(0); spin()",
     "await in_nursery()",
+    "await spins_in_nursery()",
     "await shielded()",
     "await in_thread()",
     "await trio.Event().wait()",

@@ -23,6 +23,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``hosts``              waiting for the prompt from inside somebody else's loop
 ``hosts_trio``         the same where that loop is trio's
 ``trio_waits``         Ctrl-C in a cell that trio awaits
+``trio_given_over``    which waits, and what else, another task of trio's can take over
 ``reentry``            running a running asyncio loop again
 ``loop_thread``        an asyncio loop and what ends with it
 ``giving_way``         a loop that never waits gives the prompt's thread its turn
@@ -67,6 +68,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``open_line``          a line that a cell prints in parts is not broken by what jobs print
 ``detach``             a coroutine is left by whoever awaits it, and goes on
 ``detach_task``        the same where it is awaited in the caller's task
+``detach_trio``        the same where that task is trio's
 ``task_bound``         what it has open there: timeouts, task groups
 ``kept_context``       context variables on loops that lose them
 ``jobs``               `run_in_background()`

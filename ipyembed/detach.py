@@ -26,12 +26,19 @@ Refused = Callable[[str], object]
 class Detached(Exception):  # noqa: N818  # no error: how an await ends
     """Raised where a `Detachable` is awaited: it goes on without."""
 
-    def __init__(self, task: asyncio.Task[Any], context: contextvars.Context) -> None:
+    def __init__(
+        self,
+        task: Any,
+        context: contextvars.Context,
+        cancel_threadsafe: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__("goes on in the background")
         self.task = task
-        """What has taken over, not yet continued."""
+        """What has taken over, not yet continued: an `asyncio.Task`; of another loop, a Future."""
         self.context = context
         """Its context variables, which are nobody else's from now on."""
+        self.cancel_threadsafe = cancel_threadsafe
+        """Asks it to end, if `task.cancel()` does not."""
 
 
 class Detachable(ABC, Generic[T]):
@@ -53,6 +60,11 @@ class Detachable(ABC, Generic[T]):
         """The same from any thread or signal handler."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.detach, refused)
+
+    def leave_threadsafe(self, refused: Refused) -> bool:
+        """The same when it was interrupted, in vain; False if it never can be left."""
+        self.detach_threadsafe(refused)
+        return True
 
 
 class Stays(Detachable[T]):
@@ -80,6 +92,10 @@ class Stays(Detachable[T]):
     def detach_threadsafe(self, refused: Refused) -> None:
         """See `Detachable`."""
         self._call_soon_threadsafe(lambda: self.detach(refused))
+
+    def leave_threadsafe(self, refused: Refused) -> bool:
+        """See `Detachable`."""
+        return False
 
 
 class InOwnTask(Detachable[T]):

@@ -27,7 +27,8 @@ import trio
 from trio.lowlevel import Task
 
 from ipyembed.blocking import frames
-from ipyembed.detach import Detachable, Stays
+from ipyembed.detach import Detachable
+from ipyembed.detach_trio import InTriosTask
 from ipyembed.giving_way_trio import trio_giving_way
 from ipyembed.hosts import Host
 from ipyembed.interrupts import CellInterrupts
@@ -37,8 +38,6 @@ from ipyembed.trio_waits import InterruptibleWaits
 from ipyembed.watchdog import Watch
 
 T = TypeVar("T")
-
-_BELONGS_TO_TASK = "under trio, what it waits for belongs to the program's own task"
 
 
 class TrioHost(Host):
@@ -53,6 +52,7 @@ class TrioHost(Host):
         self._token = trio.lowlevel.current_trio_token()
         self._root = trio.lowlevel.current_root_task()
         self._scopes = _Scopes(self.task)
+        self._driven: InterruptibleWaits[Any] | None = None
 
     def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
         """See `Host`."""
@@ -130,22 +130,30 @@ class TrioHost(Host):
     def detachable(self, coroutine: Coroutine[Any, Any, T]) -> Detachable[T]:
         """See `Host`.
 
-        Each wait of trio's, `trio.sleep` as well, is a scope of the task that has begun it, and who
-        ends the wait wakes that task by name. A task for each cell from the start is no way out:
-        what a cell leaves open on the stack of scopes would not be there for the next one.
+        A task for each cell from the start is no way to leave it: what a cell leaves open on the
+        stack of scopes would not be there for the next one.
         """
-        return Stays(coroutine, _BELONGS_TO_TASK, self.call_soon_threadsafe)
+        return InTriosTask(coroutine, self._interrupt, self.call_soon_threadsafe)
+
+    def _interrupt(self) -> None:
+        if self._driven is not None:
+            self._driven.interrupt()
 
     async def run_cell(self, cell: Coroutine[Any, Any, T], interrupts: CellInterrupts) -> T:
         """See `Host`. Where trio defers an interrupt, so do we, to the cell's next wait."""
+        around = self._driven
         driven = InterruptibleWaits(cell)
+        self._driven = driven
         waiting = interrupts.awaiting(
             driven.interrupt,
             self.call_soon_threadsafe,
             is_critical=trio.lowlevel.currently_ki_protected,
         )
-        with self._scopes.of_cells(), waiting:
-            return await driven
+        try:
+            with self._scopes.of_cells(), waiting:
+                return await driven
+        finally:
+            self._driven = around
 
 
 class _Scopes:

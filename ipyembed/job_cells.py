@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
 from ipyembed.blocking import frames
-from ipyembed.detach import Detachable, Detached, Stays
+from ipyembed.detach import Detachable, Detached, Refused
 from ipyembed.job import Job, current_job
 from ipyembed.job_code import ended_by
 from ipyembed.job_table import job_table
@@ -111,11 +111,7 @@ class LeavableCells:
 
         False if it never does, or never can be, or if that has been asked and has not come to pass.
         """
-        cell = self._cell
-        stays = cell is not None and isinstance(cell.running, Stays)
-        if stays and self._leave_wait is None:
-            return False
-        return self._leave_threadsafe("")
+        return self._leave_threadsafe("", lambda running, refuse: running.leave_threadsafe(refuse))
 
     def suspend_threadsafe(self) -> bool:
         """The same for Ctrl-Z, which says why where it cannot be, and then suspends the process."""
@@ -123,9 +119,16 @@ class LeavableCells:
         if cell is not None and cell.has_refused:
             cell.has_refused = False
             return False
-        return self._leave_threadsafe(" (Ctrl-Z again suspends the program)")
 
-    def _leave_threadsafe(self, hint: str) -> bool:
+        def detach(running: Detachable[Any], refuse: Refused) -> bool:
+            running.detach_threadsafe(refuse)
+            return True
+
+        return self._leave_threadsafe(" (Ctrl-Z again suspends the program)", detach)
+
+    def _leave_threadsafe(
+        self, hint: str, leave: Callable[[Detachable[Any], Refused], bool]
+    ) -> bool:
         if self._leave_wait is not None:
             self._leave_wait()
             return True
@@ -140,8 +143,10 @@ class LeavableCells:
                 print(text, file=sys.stderr)
 
         cell.is_asked = True
-        cell.running.detach_threadsafe(refuse)
-        return True
+        if leave(cell.running, refuse):
+            return True
+        cell.is_asked = False
+        return False
 
     @contextmanager
     def waiting_in_foreground(self, leave_threadsafe: Callable[[], object]) -> Iterator[None]:
@@ -156,6 +161,7 @@ class LeavableCells:
         self.was_left = True
         text = str(getattr(info, "raw_cell", None) or "cell").strip()
         job = cell.job = job_table.adopt(left.task, text.partition("\n")[0])
+        job.kill = left.cancel_threadsafe
         cell.names = self._shell.user_module, self._shell.user_ns
         self._left[job] = cell
         self._take_hooks()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
 import IPython
 
 from ipyembed.job import Job
+from ipyembed.stacks import awaited_frames
 from ipyembed.whose_code import is_library, is_ours, name_of_file
 
 _IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
@@ -48,7 +47,7 @@ def _innermost(frames: list[FrameType]) -> str:
 
 
 def _frames_of(job: Job) -> list[FrameType]:
-    if isinstance(job.task, asyncio.Future):
+    if hasattr(job.task, "get_coro"):
         return _frames_of_task(job.task)
     at = sys._current_frames().get(job.thread_id) if job.thread_id is not None else None
     frames: list[FrameType] = []
@@ -63,24 +62,11 @@ def _frames_of_task(task: Any) -> list[FrameType]:
     get_coro = getattr(task, "get_coro", None)
     if get_coro is None:
         return []
-    return [frame for frame in _awaits(get_coro()) if not is_ours(frame.f_code.co_filename)]
+    return [frame for frame in awaited_frames(get_coro()) if not is_ours(frame.f_code.co_filename)]
 
 
 def _is_ipythons(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_IPYTHONS)
-
-
-def _awaits(at: Any) -> Iterator[FrameType]:
-    """The frames of a coroutine and of what it awaits, as far as that is Python."""
-    while at is not None:
-        for kind, awaits in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
-            frame = getattr(at, f"{kind}_frame", None)
-            if frame is not None:
-                yield frame
-                at = getattr(at, awaits)
-                break
-        else:
-            return
 
 
 def _place(frame: FrameType) -> str:

@@ -1,8 +1,10 @@
-"""What the stack that Ctrl-C has interrupted tells: whose code it is, and whether to raise."""
+"""What stacks tell. Of the one that Ctrl-C has interrupted: whose code it is, whether to raise."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import CodeType, FrameType
+from typing import Any
 
 from IPython.core.events import EventManager
 from IPython.core.interactiveshell import InteractiveShell
@@ -82,3 +84,16 @@ def is_interacting(frame: FrameType | None) -> bool:
         if name in ("wait", "wait_until_done", "_run_once"):
             return False
     return False
+
+
+def awaited_frames(at: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine and of what it awaits, as far as that is Python."""
+    while at is not None:
+        for kind, awaits in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            frame = getattr(at, f"{kind}_frame", None)
+            if frame is not None:
+                yield frame
+                at = getattr(at, awaits)
+                break
+        else:
+            return

@@ -35,13 +35,55 @@ from trio.lowlevel import Abort
 T = TypeVar("T")
 
 
-class InterruptibleWaits(Generic[T]):
+class DrivenByHand(Generic[T]):
+    """A coroutine, awaited so that a subclass has a say in each of its waits."""
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, T], value: Any = None, waits_for: Any = None
+    ) -> None:
+        """For one that has begun: what it goes on with, or the message of its wait."""
+        self._coroutine = coroutine
+        self._value = value
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        # What `yield from self._coroutine.__await__()` does, but for what happens at each wait.
+        value, message = self._value, self._waits_for
+        self._value = self._waits_for = None
+        resume: Callable[[Any], Any] = self._coroutine.send
+        while True:
+            if message is None:
+                try:
+                    message = resume(value)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+            try:
+                value = came = yield from self._wait(message)
+                resume = self._coroutine.send
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as error:
+                # Its traceback begins with the frames of ours through which it was thrown in.
+                value, resume = error.with_traceback(None), self._coroutine.throw
+                came = outcome.Error(value)
+            message = None
+            self._before_it_goes_on(came)
+            del came
+
+    def _wait(self, message: Any) -> Generator[Any, Any, Any]:
+        return (yield message)
+
+    def _before_it_goes_on(self, value: Any) -> None:
+        """A wait has come to `value`. What is raised here, the coroutine does not see."""
+
+
+class InterruptibleWaits(DrivenByHand[T]):
     """A coroutine, awaited so that each of its waits can be ended by `KeyboardInterrupt`."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._coroutine = coroutine
-        self._wanted = False
-        self._scope: trio.CancelScope | None = None
+    _wanted = False
+    _scope: trio.CancelScope | None = None
 
     def interrupt(self) -> None:
         """End the present wait, or the next one that can be ended. Runs on trio's thread."""
@@ -52,26 +94,6 @@ class InterruptibleWaits(Generic[T]):
     def _raise_interrupt(self) -> NoReturn:
         self._wanted = False
         raise KeyboardInterrupt
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        # What `yield from self._coroutine.__await__()` does, but for what happens at each wait.
-        value: Any = None
-        resume: Callable[[Any], Any] = self._coroutine.send
-        while True:
-            try:
-                message = resume(value)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            try:
-                value = yield from self._wait(message)
-                resume = self._coroutine.send
-            except GeneratorExit:
-                self._coroutine.close()
-                raise
-            except BaseException as error:
-                # Its traceback begins with the frames of ours through which it was thrown in.
-                value, resume = error.with_traceback(None), self._coroutine.throw
 
     def _wait(self, message: Any) -> Generator[Any, Any, Any]:
         abort: Callable[[Any], Abort] | None = getattr(message, "abort_func", None)

@@ -11,6 +11,7 @@ import IPython
 _OURS = os.path.dirname(__file__) + os.sep
 _DEMO = _OURS + "demo.py"
 _IPYTHONS = os.path.dirname(IPython.__file__) + os.sep
+_TRIOS = re.compile(r"[/\\](site|dist)-packages[/\\]trio[/\\]")
 _CELL = re.compile(r"<ipython-input-(\d+)-")
 
 
@@ -25,8 +26,8 @@ def is_shells(filename: str) -> bool:
 
 
 def is_library(filename: str) -> bool:
-    """Whether it is ours, IPython's or the standard library's."""
-    if is_shells(filename) or filename.startswith("<frozen"):
+    """Whether it is ours, IPython's, the standard library's, or trio's (in place of asyncio)."""
+    if is_shells(filename) or filename.startswith("<frozen") or _TRIOS.search(filename):
         return True
     return filename.startswith(_library()) and "site-packages" not in filename
 

@@ -304,7 +304,11 @@ SUSPENDED = [
     ),
     (
         "trio",
-        "print('blo' + 'cks'); await trio.sleep(0.5); print('goes ' + 'on')",
+        (
+            "e = trio.Event(); soon = trio.lowlevel.current_trio_token().run_sync_soon; "
+            "__import__('threading').Timer(0.5, soon, [e.set]).start(); "
+            "print('blo' + 'cks'); await e.wait(); print('goes ' + 'on')"
+        ),
         "under trio, what it waits for belongs to the program's own task",
     ),
     # a child of the cell, although that awaits it

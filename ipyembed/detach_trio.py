@@ -29,6 +29,7 @@ import outcome
 import trio
 
 from ipyembed.detach import Detached, Refused, Stays
+from ipyembed.stacks import own_code
 from ipyembed.trio_given_over import TaskParts, goes_along
 from ipyembed.trio_waits import DrivenByHand, InterruptibleWaits
 
@@ -119,13 +120,14 @@ class InTriosTask(Stays[T]):
     def _before_it_goes_on(self, value: Any) -> None:
         """Raises Detached, in place of giving `value` to the coroutine, if it is to be left."""
         refused, self._refused = self._refused, None
-        rest, parts = self._rest, self._parts
-        if refused is None or parts is None:
-            return
+        rest = self._rest
         if rest is None:
-            rest = _Rest(self._coroutine, parts.task, self._call_soon_threadsafe)
+            if refused is None or self._parts is None:
+                return
+            rest = _Rest(self._coroutine, self._parts.task, self._call_soon_threadsafe)
             rest.value = value
-            parts.give_over(rest.start(lambda: True), it_waits=False)
+            self._parts.give_over(rest.start(lambda: True), it_waits=False)
+        rest.old_has_left = True
         raise Detached(rest.outcome, rest.context, rest.interrupt_threadsafe)
 
 
@@ -157,6 +159,8 @@ class _Rest:
     """What the coroutine goes on with,"""
     waits_for: Any = None
     """or what it waits for."""
+    old_has_left = False
+    """Whether the task that it leaves has gone on."""
 
     def __init__(
         self,
@@ -181,7 +185,7 @@ class _Rest:
         # Nothing may be raised here: trio would end.
         if not begin():
             return
-        self._driven = _LastWaits(self._coroutine, self.value, self.waits_for)
+        self._driven = _LastWaits(self, self._coroutine, self.value, self.waits_for)
         try:
             result = await self._driven
         except _SwallowsAll:
@@ -206,9 +210,22 @@ class _SwallowsAll(BaseException):
 
 
 class _LastWaits(InterruptibleWaits[Any]):
-    """Does not go on for ever with a coroutine that swallows the cancellation when trio ends."""
+    """Goes on after the old task has, so that the cell is a job by then.
+
+    And not for ever with a coroutine that swallows the cancellation when trio ends.
+    """
 
     _swallowed = 0
+
+    def __init__(self, rest: _Rest, *args: Any) -> None:
+        super().__init__(*args)
+        self._rest = rest
+
+    def _wait(self, message: Any) -> Generator[Any, Any, Any]:
+        value = yield from super()._wait(message)
+        while not self._rest.old_has_left:  # it has been woken up
+            yield from trio.lowlevel.cancel_shielded_checkpoint().__await__()  # noqa: ASYNC105
+        return value
 
     def _before_it_goes_on(self, value: Any) -> None:
         if not isinstance(value, outcome.Error) or not isinstance(value.error, trio.Cancelled):
@@ -234,6 +251,10 @@ class _Outcome(Future[Any]):
     def get_coro(self) -> Coroutine[Any, Any, Any]:
         """As that of an `asyncio.Task`."""
         return self._coroutine
+
+
+# While they are at it, the coroutine has no task.
+own_code.update({InTriosTask._leave.__code__, InTriosTask._take_over.__code__})
 
 
 def _was_asked_to_end(error: BaseException) -> bool:

@@ -305,10 +305,14 @@ def test_one_that_swallows_everything_does_not_keep_trio_from_ending() -> None:
 def test_left_at_any_moment(seed: int) -> None:
     """Whatever it is doing just then, it comes to its result, and trio to its end."""
     chance = random.Random(seed)
+    main_task: object = None
+    cells: list[Cell] = []
 
     async def works() -> list[int]:
-        done = []
+        done, cell = [], cells[-1]
         for n in range(30):
+            # Whoever awaited it has heard of it before it goes on.
+            assert trio.lowlevel.current_task() is main_task or cell.left is not None
             match chance.randrange(5):
                 case 0:
                     await trio.sleep(0)
@@ -327,7 +331,8 @@ def test_left_at_any_moment(seed: int) -> None:
         return done
 
     async def main() -> None:
-        cells = []
+        nonlocal main_task
+        main_task = trio.lowlevel.current_task()
         for _ in range(20):
             cell = Cell(works)
             cells.append(cell)

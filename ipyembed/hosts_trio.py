@@ -14,6 +14,7 @@ has no public way to say that: `_Scopes` uses `Task._cancel_status` and
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -36,6 +37,7 @@ from ipyembed.juggler import LoopJuggler
 from ipyembed.prompt_thread import TEARDOWN, Question, prompt_thread
 from ipyembed.trio_waits import InterruptibleWaits
 from ipyembed.watchdog import Watch
+from ipyembed.whose_code import is_ours
 
 T = TypeVar("T")
 
@@ -147,13 +149,30 @@ class TrioHost(Host):
         waiting = interrupts.awaiting(
             driven.interrupt,
             self.call_soon_threadsafe,
-            is_critical=trio.lowlevel.currently_ki_protected,
+            is_critical=_is_critical,
         )
         try:
             with self._scopes.of_cells(), waiting:
                 return await driven
         finally:
             self._driven = around
+
+
+_CORE = os.path.join(os.path.dirname(trio.__file__), "_core") + os.sep
+
+
+def _is_critical() -> bool:
+    """Whether code is running, on this thread, that is not to be left by an interrupt.
+
+    Not only what trio protects: `Nursery.start_soon()`, if left in its middle, has added a child
+    that never begins, so that the nursery never ends (trio 0.22 to 0.35).
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is not None and frame.f_code.co_filename.startswith(_CORE):
+        return True
+    return trio.lowlevel.currently_ki_protected()
 
 
 class _Scopes:

@@ -64,10 +64,21 @@ def test_ctrl_c_ends_the_cell_and_nothing_else(spawn: Spawn) -> None:
     assert terminal.wait_exit() == 0
 
 
-def test_ctrl_c_in_code_that_trio_protects_comes_at_the_next_wait(spawn: Spawn) -> None:
+@pytest.mark.parametrize("kind", ["protected", "in trio's core"])
+def test_ctrl_c_in_code_that_trio_protects_comes_at_the_next_wait(spawn: Spawn, kind: str) -> None:
+    """And in what it should: a child that `start_soon()` has half made would never end."""
     terminal = spawn(HOST)
+    protects = "@trio.lowlevel.enable_ki_protection" if kind == "protected" else "@in_core"
     terminal.run(
-        "@trio.lowlevel.enable_ki_protection\n"
+        "core = __import__('os').path.join(os.path.dirname(trio.__file__), '_core', '_run.py')"
+    )
+    terminal.run(
+        "def in_core(function):\n"
+        "    function.__code__ = function.__code__.replace(co_filename=core)\n"
+        "    return function\n"
+    )
+    terminal.run(
+        f"{protects}\n"
         "def protected():\n"
         "    end = time.monotonic() + 0.5\n"
         "    while time.monotonic() < end: pass\n"

@@ -294,6 +294,35 @@ def test_shutdown_ends_the_engine_and_not_the_host(engines: Engines) -> None:
     assert client.ask("shutdown_request", {"restart": True}, "control")["restart"] is False
     assert "closed []" not in host.output
     host.wait_for("closed <Engine 'host'")
-    assert host.wait() == 0
-    assert "[]" in host.output
     client.close()
+    assert host.wait() == 0, host.output
+    assert "[]" in host.output
+
+
+def test_the_interpreter_does_not_end_while_the_engine_does(engines: Engines) -> None:
+    """It would crash now and then: zmq's threads outlive what they use. A client closes it here."""
+    script = (
+        HEAD
+        + """
+    import zmq
+    end = zmq.Context.term
+    def end_slowly(context):
+        time.sleep(0.5)
+        end(context)
+        print("zmq has ended", flush=True)
+    zmq.Context.term = end_slowly
+    async def main():
+        engine = ipyembed.serve("host")
+        print("engine is open", flush=True)
+        while engine.is_open:
+            await asyncio.sleep(.01)
+    asyncio.run(main())
+    """
+    )
+    host = engines.host(script)
+    host.wait_for("engine is open")
+    client = Client(engines.found().path)
+    client.ask("shutdown_request", {"restart": False}, "control")
+    client.close()
+    host.wait_for("zmq has ended")
+    assert host.wait() == 0

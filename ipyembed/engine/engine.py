@@ -117,20 +117,16 @@ class Engine:
     def close(self) -> None:
         """End the engine: clients are told, its threads, sockets and files are gone.
 
-        A cell that awaits is cancelled. Closing again only waits for the threads to end, for 2 s at
-        most; in a forked child nothing happens.
+        A cell that awaits is cancelled. Closing again does nothing; in a forked child, neither.
         """
-        if os.getpid() != self._pid:
-            return
         with self._lock:
-            was_closed, self._is_closed = self._is_closed, True
-        if was_closed:  # maybe by a client, a moment ago
-            self._network.wait_until_ended()
-            return
+            if self._is_closed or os.getpid() != self._pid:
+                return
+            self._is_closed = True
+        atexit.unregister(self.close)
         self._files.remove()
         self._questions.close()
         self._following.close()
         self._requests.close()
-        # Until then, the interpreter must not end under zmq's feet: the process would crash.
-        self._network.stop(lambda: atexit.unregister(self.close))
+        self._network.stop()
         self._evaluator.close()

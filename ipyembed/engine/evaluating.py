@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from traitlets.config import Config
@@ -137,7 +138,10 @@ class Evaluator:
 
     def ask_to_close(self) -> None:
         """See `EvalThread`."""
-        threading.Thread(target=self._close, name="ipyembed-close", daemon=True).start()
+        with suppress(RuntimeError):  # the interpreter is about to end, and closes it as well
+            # No daemon: the interpreter waits for it. Else both would dispose of the shell, and
+            # sqlite crashes where one thread closes a connection that another is using.
+            threading.Thread(target=self._close, name="ipyembed-close", daemon=False).start()
 
     def _shell_now(self) -> AnyShell:
         """The terminal shell that is open, or else the engine's own."""

@@ -72,7 +72,6 @@ class Network:
         self._allowance = float(BURST)
         self._allowed_at = time.monotonic()
         self._is_stopping = False
-        self._at_end: Callable[[], object] | None = None
         self._is_rung = False
         self._looks_at = 0.0
         self._calls: list[Callable[[], object]] = []
@@ -132,19 +131,11 @@ class Network:
     def _will_look_soon(self) -> bool:
         return time.monotonic() < self._looks_at
 
-    def stop(self, at_end: Callable[[], object] | None = None, timeout: float = 2.0) -> None:
-        """Send what waits, close the sockets and end the threads; the last one calls `at_end()`.
-
-        Waits for that for `timeout` seconds at most; on the network thread, not at all.
-        """
-        self._at_end = at_end
+    def stop(self, timeout: float = 2.0) -> None:
+        """Send what waits, close the sockets and end the threads."""
         self._is_stopping = True
         self.outgoing.close()
         self._bell.ring_threadsafe()
-        self.wait_until_ended(timeout)
-
-    def wait_until_ended(self, timeout: float = 2.0) -> None:
-        """Block until both threads have ended, for `timeout` seconds each; not on one of them."""
         if threading.current_thread() is not self.thread:
             self.thread.join(timeout)
             self._heart.join(timeout)
@@ -188,8 +179,6 @@ class Network:
             # Ends the thread of the heartbeat, which closes its own socket.
             self._context.term()
             self._bell.__exit__()
-            if self._at_end is not None:
-                self._at_end()
 
     def _patience(self, poller: zmq.Poller) -> float | None:
         """Choose what to listen to; returns how long, in seconds."""

@@ -300,7 +300,7 @@ def test_shutdown_ends_the_engine_and_not_the_host(engines: Engines) -> None:
 
 
 def test_the_interpreter_does_not_end_while_the_engine_does(engines: Engines) -> None:
-    """It would crash now and then: zmq's threads outlive what they use. A client closes it here."""
+    """Closed by a client, here. Both disposed of the shell, and crashed in sqlite now and then."""
     script = (
         HEAD
         + """

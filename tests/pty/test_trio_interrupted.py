@@ -69,9 +69,7 @@ def test_ctrl_c_in_code_that_trio_protects_comes_at_the_next_wait(spawn: Spawn, 
     """And in what it should: a child that `start_soon()` has half made would never end."""
     terminal = spawn(HOST)
     protects = "@trio.lowlevel.enable_ki_protection" if kind == "protected" else "@in_core"
-    terminal.run(
-        "core = __import__('os').path.join(os.path.dirname(trio.__file__), '_core', '_run.py')"
-    )
+    terminal.run("core = trio.__path__[0] + '/_core/_run.py'")
     terminal.run(
         "def in_core(function):\n"
         "    function.__code__ = function.__code__.replace(co_filename=core)\n"

@@ -188,8 +188,6 @@ class _Rest:
         self._driven = _LastWaits(self, self._coroutine, self.value, self.waits_for)
         try:
             result = await self._driven
-        except _SwallowsAll:
-            self.outcome.set_exception(CancelledError())
         except BaseException as error:
             self.outcome.set_exception(CancelledError() if _was_asked_to_end(error) else error)
         else:
@@ -203,10 +201,6 @@ class _Rest:
     def _interrupt(self) -> None:
         if self._driven is not None:
             self._driven.interrupt()
-
-
-class _SwallowsAll(BaseException):
-    """Trio would never end."""
 
 
 class _LastWaits(InterruptibleWaits[Any]):
@@ -237,7 +231,7 @@ class _LastWaits(InterruptibleWaits[Any]):
             return
         self._swallowed += 1
         if self._swallowed > MOST_SWALLOWED:
-            raise _SwallowsAll
+            raise CancelledError  # or trio would never end
 
 
 class _Outcome(Future[Any]):

@@ -167,12 +167,9 @@ def _is_critical() -> bool:
     Not only what trio protects: `Nursery.start_soon()`, if left in its middle, has added a child
     that never begins, so that the nursery never ends (trio 0.22 to 0.35).
     """
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and is_ours(frame.f_code.co_filename):
-        frame = frame.f_back
-    if frame is not None and frame.f_code.co_filename.startswith(_CORE):
-        return True
-    return trio.lowlevel.currently_ki_protected()
+    files = (frame.f_code.co_filename for frame in frames(sys._getframe()))
+    interrupted = next((file for file in files if not is_ours(file)), "")
+    return interrupted.startswith(_CORE) or trio.lowlevel.currently_ki_protected()
 
 
 class _Scopes:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipyembed import routing
 from ipyembed.blocking import frames
-from ipyembed.detach import Detachable, Detached, Refused
+from ipyembed.detach import Detachable, Detached
 from ipyembed.job import Job, current_job
 from ipyembed.job_code import ended_by
 from ipyembed.job_table import job_table
@@ -111,7 +111,7 @@ class LeavableCells:
 
         False if it never does, or never can be, or if that has been asked and has not come to pass.
         """
-        return self._leave_threadsafe("", lambda running, refuse: running.leave_threadsafe(refuse))
+        return self._leave_threadsafe(is_interrupted=True)
 
     def suspend_threadsafe(self) -> bool:
         """The same for Ctrl-Z, which says why where it cannot be, and then suspends the process."""
@@ -119,16 +119,9 @@ class LeavableCells:
         if cell is not None and cell.has_refused:
             cell.has_refused = False
             return False
+        return self._leave_threadsafe(is_interrupted=False)
 
-        def detach(running: Detachable[Any], refuse: Refused) -> bool:
-            running.detach_threadsafe(refuse)
-            return True
-
-        return self._leave_threadsafe(" (Ctrl-Z again suspends the program)", detach)
-
-    def _leave_threadsafe(
-        self, hint: str, leave: Callable[[Detachable[Any], Refused], bool]
-    ) -> bool:
+    def _leave_threadsafe(self, is_interrupted: bool) -> bool:
         if self._leave_wait is not None:
             self._leave_wait()
             return True
@@ -137,16 +130,19 @@ class LeavableCells:
             return False
 
         def refuse(why: str) -> None:
-            cell.is_asked, cell.has_refused = False, bool(hint)
+            cell.is_asked, cell.has_refused = False, not is_interrupted
+            hint = "" if is_interrupted else " (Ctrl-Z again suspends the program)"
             text = f"\nipyembed: this cell cannot go to the background: {why}{hint}"
             with routing.to(None):
                 print(text, file=sys.stderr)
 
         cell.is_asked = True
-        if leave(cell.running, refuse):
-            return True
-        cell.is_asked = False
-        return False
+        if not is_interrupted:
+            cell.running.detach_threadsafe(refuse)
+        elif not cell.running.leave_threadsafe(refuse):
+            cell.is_asked = False
+            return False
+        return True
 
     @contextmanager
     def waiting_in_foreground(self, leave_threadsafe: Callable[[], object]) -> Iterator[None]:

@@ -69,8 +69,8 @@ def end_well(terminal: Terminal) -> None:
     assert terminal.wait_exit() == 0
 
 
-@pytest.mark.parametrize(("cell", "says"), LEFT)
-def test_the_second_ctrl_c_gives_the_prompt_back(terminal: Terminal, cell: str, says: str) -> None:
+def leave_behind(terminal: Terminal, cell: str, says: str) -> None:
+    """The first Ctrl-C is swallowed, as `says` shows; the second gives the prompt back."""
     mark = terminal.mark()
     terminal.line(f"later(); {cell}")
     terminal.wait_for_new("^it waits", mark)
@@ -81,6 +81,11 @@ def test_the_second_ctrl_c_gives_the_prompt_back(terminal: Terminal, cell: str, 
     terminal.ctrl("c")
     terminal.wait_for_new(r"^\[1\] later\(\); await ", mark)
     terminal.prompt(2)
+
+
+@pytest.mark.parametrize(("cell", "says"), LEFT)
+def test_the_second_ctrl_c_gives_the_prompt_back(terminal: Terminal, cell: str, says: str) -> None:
+    leave_behind(terminal, cell, says)
     assert "[1]  later(); await " in terminal.run("%jobs")
     assert terminal.run("await trio.sleep(0.01); 'fine'").endswith("'fine'")
     assert terminal.run("host_nursery.cancel_scope.cancel_called").endswith("False")
@@ -114,13 +119,7 @@ def test_it_is_left_by_ctrl_z_and_brought_back(terminal: Terminal) -> None:
 
 def test_one_that_never_ends_does_not_keep_the_program_from_ending(terminal: Terminal) -> None:
     """Under trio a cancellation comes again at each wait: to swallow it would be for ever."""
-    mark = terminal.mark()
-    terminal.line("later(); await swallow(trio.sleep_forever)")
-    terminal.wait_for_new("^it waits", mark)
-    terminal.ctrl("c")
-    terminal.wait_for_new("a while later", mark)
-    terminal.ctrl("c")
-    terminal.prompt(2)
+    leave_behind(terminal, "await swallow(trio.sleep_forever)", "it swallows")
     mark = terminal.mark()
     terminal.line("exit")
     terminal.wait_for_new("There is 1 running job, which will go on", mark)

@@ -14,6 +14,7 @@ component to a shell. It takes the place of these attributes of the instance:
                    `getoutput`, and hooks for the editor and the pager
 `enable_gui`       sets the policy `gui`, for ``%gui`` and ``%matplotlib``
 `loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
+`history_manager`  stays, but its methods work on any thread
 =================  =================================================================================
 """
 
@@ -33,6 +34,7 @@ from ipyembed.breakpoints import breakpoints_served
 from ipyembed.cells import Cells
 from ipyembed.completion import EvalThreadCompleter, bindings_that_wait
 from ipyembed.foreground_awaited import METHOD, AwaitedForeground, ForegroundOfCells
+from ipyembed.history import history_shared
 from ipyembed.hosts import current_host
 from ipyembed.input_calls import input_calls_served
 from ipyembed.interrupts import CellInterrupts
@@ -90,6 +92,7 @@ class Attachment:
         self.pager = Pager(self)
         self.asking = Asking(shell, self.juggler, self.terminal, self.jobs.before_prompt)
         self._undo = ExitStack()
+        self._undo.enter_context(history_shared(shell.history_manager))
         self._undo.callback(self.juggler.close)
         self._undo.enter_context(self.jobs.opened())
         self._undo.enter_context(prompt_thread)

@@ -32,7 +32,6 @@ Jupyter's can attach. `docs/engine.md` has the threads and the messages in a pic
 ``shells``            the shells that cells run in
 ``engine_shell``      the shell where no terminal shell is open
 ``engine_magics``     ``%bg``, ``%jobs``, ``%loops`` there
-``history``           its history, saved without holding up the host
 ``following``         ``%follow``: what the host prints, for clients that ask
 ``link``              a front end's end of the wire
 ``front_end``         ``ipyembed attach``: a terminal that talks to an engine

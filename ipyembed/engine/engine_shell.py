@@ -6,14 +6,14 @@ import atexit
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from IPython.core.display_functions import display
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from ipyembed.engine.history import EngineHistory
+from ipyembed.history import history_shared
 from ipyembed.namespaces import Caller, CellModule, names_of
 from ipyembed.process_state import hooks_preserved
 from ipyembed.profile_config import load_config
@@ -28,11 +28,6 @@ class EngineShell(InteractiveShell):
 
     def init_virtualenv(self) -> None:
         """See `InteractiveShell`: `sys.path` stays the host's."""
-
-    def init_history(self) -> None:
-        """See `InteractiveShell`."""
-        self.history_manager = EngineHistory(shell=self, parent=self)
-        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
 
     def init_prompts(self) -> None:
         """See `InteractiveShell`: so do `sys.ps1` to `ps3`."""
@@ -62,13 +57,14 @@ def make_shell(caller: Caller, config: Config | None) -> tuple[EngineShell, Call
     if not _is_set(shell.config, "use_jedi"):
         # Jedi reads the source of whatever it completes, on the host's thread.
         shell.Completer.use_jedi = False
-    names = names_of(caller, shell)  # type: ignore[arg-type]  # no terminal is needed for it
-    names.__enter__()
+    undo = ExitStack()
+    undo.enter_context(history_shared(shell.history_manager))
+    undo.enter_context(names_of(caller, shell))  # type: ignore[arg-type]  # needs no terminal
 
     _shells.add(shell)
 
     def dispose() -> None:
-        names.__exit__(None, None, None)
+        undo.close()
         _shells.discard(shell)
         _leave_exit_alone(shell)
         history: Any = shell.history_manager

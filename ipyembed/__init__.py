@@ -38,6 +38,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``aside``              how a prompt steps aside
 ``lent``               borrowing the terminal
 ``questions``          asking for a line, from any thread
+``history``            a shell's history, used by several threads
 ``input_calls``        ``input()``, ``getpass()`` and reads of `sys.stdin` while a shell is open
 ``breakpoints``        ``breakpoint()``, `set_trace()`: the ways into the debugger
 ``debugger``           IPython's debugger, with its prompt on the prompt thread

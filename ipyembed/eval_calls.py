@@ -26,11 +26,19 @@ class EvalCalls:
         self._lock = threading.Lock()
         self._queues: list[deque[tuple[Future[object], Callable[[], object]]]] = [deque()]
         self._wakers: list[Callable[[], object]] = []
+        self.is_closed = False
+        """Whether no call will be made any more."""
 
     def call(self, function: Callable[[], T]) -> Future[T]:
-        """Have `function` called on the eval thread; from any thread. Cancel to withdraw it."""
+        """Have `function` called on the eval thread; from any thread. Cancel to withdraw it.
+
+        The future is a cancelled one if it will not be called.
+        """
         future: Future[T] = Future()
         with self._lock:
+            if self.is_closed:
+                future.cancel()
+                return future
             self._queues[-1].append((future, function))  # type: ignore[arg-type]
             if self._wakers:
                 self._wakers[-1]()
@@ -89,8 +97,9 @@ class EvalCalls:
                 future.set_result(result)
 
     def close(self) -> None:
-        """Withdraw what is left."""
+        """Withdraw what is left, and whatever comes later."""
         with self._lock:
+            self.is_closed = True
             calls = [call for queue in self._queues for call in queue]
             for queue in self._queues:
                 queue.clear()

@@ -14,10 +14,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from IPython.core.history import HistoryManager
+
+from ipyembed.attributes import attribute_replaced
 
 _METHODS = ("get_session_info", "new_session", "end_session", "name_session")
 """What uses the connection, besides `_run_sql` and `writeout_cache`."""
@@ -38,19 +40,10 @@ def history_shared(manager: Any) -> Iterator[None]:
         ours["_run_sql"] = _locked(using, _listed(manager._run_sql))
     write = _Writing(manager).writeout_cache if _is_ipythons(manager) else manager.writeout_cache
     ours["writeout_cache"] = _locked(using, write)
-    attributes = vars(manager)
-    before = {name: attributes.get(name) for name in ours}
-    attributes.update(ours)
-    try:
+    with ExitStack() as stack:
+        for name, method in ours.items():
+            stack.enter_context(attribute_replaced(manager, name, method))
         yield
-    finally:
-        for name, method in before.items():
-            if attributes.get(name) is not ours[name]:
-                continue  # somebody else's, who will not expect it to change
-            if method is None:
-                del attributes[name]
-            else:
-                attributes[name] = method
 
 
 def _locked(using: threading.RLock, method: Callable[..., Any]) -> Callable[..., Any]:

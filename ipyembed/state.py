@@ -110,8 +110,8 @@ def call_in_eval_thread(function: Callable[[], T]) -> Future[T]:
     """Have `function` called on the eval thread of the innermost open shell; from any thread.
 
     It is called when that thread next waits: for the prompt, or for what a cell awaits. Returns a
-    future with its result or exception; cancel it to withdraw the call. Raises RuntimeError when no
-    shell is open.
+    future with its result or exception; cancel it to withdraw the call. It is cancelled when the
+    shell is left before. Raises RuntimeError when no shell is open.
     """
     attachment, _ = _innermost()
     return attachment.juggler.call_in_eval_thread(function)

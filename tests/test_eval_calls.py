@@ -71,6 +71,7 @@ def test_closing_withdraws_what_is_left() -> None:
     calls.close()
     with pytest.raises(CancelledError):
         future.result(0)
+    assert calls.call(lambda: None).cancelled()  # and what comes later
 
 
 def test_many_threads_against_one_waiter() -> None:

@@ -37,6 +37,7 @@ Jupyter's can attach. `docs/engine.md` has the threads and the messages in a pic
 ``front_end``         ``ipyembed attach``: a terminal that talks to an engine
 ``remote_cell``       a cell as its front end sees it: reply, questions, Ctrl-C
 ``remote_completer``  completions by the engine
+``remote_history``    its history, for the up key
 ``listing``           ``ipyembed engines`` and ``ipyembed attach``, the commands
 ``ssh``               ``ipyembed attach --ssh``: an engine on another machine
 ====================  ============================================================================

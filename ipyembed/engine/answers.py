@@ -101,7 +101,7 @@ ANSWERS: dict[str, Callable[[InteractiveShell, Content], Content]] = {
 NOT_NOW: dict[str, Content] = {
     "complete_request": {"status": "ok", "matches": [], "cursor_start": 0, "cursor_end": 0},
     "inspect_request": {"status": "ok", "found": False, "data": {}},
-    "history_request": {"status": "ok", "history": []},
-    "names_request": {"status": "ok", "names": {}},
 }
-"""What is answered while the eval thread is busy: nothing found; the metadata say why."""
+"""What is answered while the eval thread is busy: nothing found; the metadata say why.
+
+The others wait: nobody types meanwhile, and "no history" would be taken for the truth."""

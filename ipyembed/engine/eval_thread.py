@@ -49,7 +49,10 @@ class EvalThread(Protocol):
         """Have the cell run, then `CellQueue.ended`. Raises RuntimeError without a thread."""
 
     def answer(self, request: Request) -> Future[dict[str, Any]]:
-        """Have a short request answered. Raises RuntimeError without a thread."""
+        """Have a short request answered. Raises RuntimeError without a thread.
+
+        The answer is cancelled if its shell is closed before; ask again then.
+        """
 
     def where(self) -> str:
         """What the eval thread is in, for people."""

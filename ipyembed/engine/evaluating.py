@@ -123,7 +123,7 @@ class Evaluator:
             else:
                 answer.set_result(content)
 
-        shell.call_soon_threadsafe(call)
+        shell.call_soon_threadsafe(call, answer.cancel)
         return answer
 
     @property

@@ -23,23 +23,20 @@ from typing import Any
 
 from IPython.core.interactiveshell import ExecutionResult
 from IPython.core.page import page
-from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import PygmentsTokens
-from prompt_toolkit.history import InMemoryHistory
 from traitlets.config import Config
 
 from ipyembed.engine.directory import Found
 from ipyembed.engine.link import EngineGoneError, Link
 from ipyembed.engine.remote_cell import RemoteCell
 from ipyembed.engine.remote_completer import EngineCompleter
+from ipyembed.engine.remote_history import RemoteHistory
 from ipyembed.shell import ThreadedInteractiveShell
 
 CONNECT = 10.0
 """Seconds that the engine gets to answer at first."""
 LAST_WORDS = 1.0
-"""Seconds that a cell's output gets to come after its reply."""
-HISTORY = 1000
-"""Entries of the engine's history that the up key finds."""
+"""Seconds that a cell's output gets to come after its reply, or the history after the start."""
 _LEAVE = {"exit", "quit", "exit()", "quit()"}
 
 
@@ -76,7 +73,9 @@ class AttachedShell(ThreadedInteractiveShell):
         self.attachment.use_completer(None)
         if self.pt_app is not None:
             self.pt_app.completer = EngineCompleter(self)
-            self._load_history(self.pt_app)
+            history = RemoteHistory(self.link)
+            history.wait(LAST_WORDS)
+            self.pt_app.history = self.pt_app.default_buffer.history = history
         self._take_number()
         self.banner1 = (
             f"{info.get('banner', '')}Attached to {found.name}"
@@ -84,15 +83,6 @@ class AttachedShell(ThreadedInteractiveShell):
             + (f" (pid {found.pid}): {found.command}" if found.pid else "")
             + "\nCells run there. exit or Ctrl-D leaves it running.\n"
         )
-
-    def _load_history(self, session: PromptSession[str]) -> None:
-        asked = {"hist_access_type": "tail", "n": HISTORY, "raw": True, "output": False}
-        try:
-            reply = self.link.request("history_request", asked).result(LAST_WORDS)
-            cells = [cell if isinstance(cell, str) else cell[0] for _, _, cell in reply["history"]]
-        except (TimeoutError, KeyError, TypeError, ValueError):  # busy: then without
-            return
-        session.history = session.default_buffer.history = InMemoryHistory(cells)
 
     def _take_number(self) -> None:
         try:

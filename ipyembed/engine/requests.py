@@ -6,7 +6,8 @@ request                             answered
 ``execute``                         on the eval thread, one after the other; clients take turns
                                     (`cell_queue`)
 ``complete``, ``inspect``,          on the eval thread, as soon as that is free, also while a cell
-``history``, ``names``              awaits; "not now" after `completion_timeout` (`short_requests`)
+``history``, ``names``              awaits; the first two "not now" after `completion_timeout`
+                                    (`short_requests`)
 all others                          at once, by the network thread: here
 ==================================  ================================================================
 """

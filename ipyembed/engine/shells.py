@@ -69,7 +69,9 @@ class OwnShell:
         """The eval thread."""
         return self.place.thread
 
-    def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
+    def call_soon_threadsafe(
+        self, function: Callable[[], object], withdrawn: Callable[[], object]
+    ) -> None:
         """Have `function`, which must not raise, called on the eval thread."""
         self.place.call_soon_threadsafe(function)
 
@@ -125,19 +127,20 @@ class TerminalShell:
         """The eval thread."""
         return self.attachment.eval_thread
 
-    def call_soon_threadsafe(self, function: Callable[[], object]) -> None:
-        """See `OwnShell`. Not called if the shell is closed before."""
-        self.attachment.juggler.call_in_eval_thread(function)
+    def call_soon_threadsafe(
+        self, function: Callable[[], object], withdrawn: Callable[[], object]
+    ) -> None:
+        """See `OwnShell`. If the shell is closed before, `withdrawn()` is called instead."""
+
+        def made(call: Future[object]) -> None:
+            if call.cancelled():
+                withdrawn()
+
+        self.attachment.juggler.call_in_eval_thread(function).add_done_callback(made)
 
     def start_threadsafe(self, run: Run, elsewhere: Callable[[], object]) -> None:
         """See `OwnShell`. If the shell is closed before, `elsewhere()` is called instead."""
-
-        def call_elsewhere(begun: Future[None]) -> None:
-            if begun.cancelled():
-                elsewhere()
-
-        call = self.attachment.juggler.call_in_eval_thread(lambda: self._start(run, elsewhere))
-        call.add_done_callback(call_elsewhere)
+        self.call_soon_threadsafe(lambda: self._start(run, elsewhere), elsewhere)
 
     def _start(self, run: Run, elsewhere: Callable[[], object]) -> None:
         if self.attachment.cells.is_wanted:
@@ -215,11 +218,12 @@ AnyShell = OwnShell | TerminalShell
 def open_terminal_shell(thread: threading.Thread | None) -> Attachment | None:
     """The terminal shell that is open, if it is one on `thread`; None: on any."""
     opened = slot.innermost
-    if opened is None or opened.attachment is None:
+    attachment = None if opened is None else opened.attachment
+    if attachment is None or attachment.juggler.calls.is_closed:
         return None
-    if thread is not None and opened.attachment.eval_thread is not thread:
+    if thread is not None and attachment.eval_thread is not thread:
         return None
-    return opened.attachment
+    return attachment
 
 
 def _cells(

@@ -1,11 +1,13 @@
-"""Completion, inspection, history, names: asked of the eval thread, and not waited for too long.
+"""Completion, inspection, history, names: asked of the eval thread.
 
-A request begins at once, or at the pace that a busy host allows. One that has no answer after
-`completion_timeout`, counted from its arrival, is answered "not now".
+A request begins at once, or at the pace that a busy host allows. A completion or an inspection that
+has no answer after `completion_timeout`, counted from its arrival, is answered "not now". History
+and names are worth waiting for, and take longer: they are asked one at a time.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ class _Call:
 
     request: Request
     deadline: float
+    """`time.monotonic()`, or infinity."""
     answer: Future[dict[str, Any]] | None = None
     """None: the eval thread has not been asked yet."""
 
@@ -36,15 +39,18 @@ class ShortRequests:
         self._engine = engine
         self._network = network
         self._calls: list[_Call] = []
+        self._is_closed = False
 
     def add(self, request: Request) -> None:
         """A client asks something."""
         self._network.send(status(request, "busy"))
         mine = sum(call.request.client == request.client for call in self._calls)
         if mine >= MOST_QUEUED:
-            self._finish(request, NOT_NOW[request.kind])
+            self._refuse(request, "too many requests of this client wait already")
             return
-        self._calls.append(_Call(request, time.monotonic() + self._engine.completion_timeout))
+        is_urgent = request.kind in NOT_NOW
+        patience = self._engine.completion_timeout if is_urgent else math.inf
+        self._calls.append(_Call(request, time.monotonic() + patience))
         self._ask()
 
     def turned(self) -> float | None:
@@ -54,12 +60,15 @@ class ShortRequests:
         now = time.monotonic()
         self._calls = [call for call in self._calls if not self._is_over(call, now)]
         pause = self._ask()
-        waits = [call.deadline - now for call in self._calls]
+        waits = [call.deadline - now for call in self._calls if call.deadline < math.inf]
         return min(waits if pause is None else [pause, *waits], default=None)
 
     def _is_over(self, call: _Call, now: float) -> bool:
         """Answer what is done, and "not now" to what is late."""
         answer = call.answer
+        if answer is not None and answer.cancelled() and not self._is_closed:
+            call.answer = None  # its shell has been left; `_ask` finds another
+            return False
         if answer is not None and answer.done():
             self._finish(call.request, _content(answer))
         elif call.deadline <= now:
@@ -75,6 +84,8 @@ class ShortRequests:
         """Ask the eval thread; a busy one one thing at a time. Returns the seconds to pause."""
         pace = self._engine.pace
         for call in [call for call in self._calls if call.answer is None]:
+            if call.deadline == math.inf and self._is_asking_for_long():
+                continue
             if pace.host_is_busy:
                 if any(other.answer is not None for other in self._calls):
                     return None  # to be called again when that is answered
@@ -84,10 +95,16 @@ class ShortRequests:
                 call.answer = self._engine.answer(call.request)
             except RuntimeError:
                 self._calls.remove(call)
-                self._finish(call.request, NOT_NOW[call.request.kind])
+                self._refuse(call.request, "the host's loop has ended")
             else:
                 call.answer.add_done_callback(self._look)
         return None
+
+    def _is_asking_for_long(self) -> bool:
+        return any(call.answer is not None and call.deadline == math.inf for call in self._calls)
+
+    def _refuse(self, request: Request, why: str) -> None:
+        self._finish(request, NOT_NOW.get(request.kind) or error_content("EngineError", why))
 
     def _look(self, _: object) -> None:
         """There is an answer. Eval thread."""
@@ -102,6 +119,7 @@ class ShortRequests:
 
     def close(self) -> None:
         """Nothing more is answered. Any thread."""
+        self._is_closed = True
         for call in self._calls:
             if call.answer is not None:
                 call.answer.cancel()

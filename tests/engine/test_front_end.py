@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -35,6 +36,28 @@ def test_session(spawn: Spawn) -> None:
         assert engine.seen["execute_request"] == 3
         assert engine.seen["shutdown_request"] == 0
         terminal.assert_terminal_restored(modes)
+
+
+def test_history_that_comes_late(spawn: Spawn) -> None:
+    with MockEngine() as engine:
+        engine.held.add("history_request")
+        terminal = attach(spawn, engine)
+        assert terminal.run("first") == "faked: first"
+        terminal.prompt(2)
+        terminal.send("\x1b[A\x1b[A")
+        terminal.wait_for(r"In \[2\]: first")
+        terminal.send("\x15half a li")
+        terminal.wait_for(r"In \[2\]: half a li")
+        engine.release()
+        # When it has come cannot be seen, but by trying.
+        terminal.send("\x15")
+        deadline = time.monotonic() + 15
+        while "In [2]: of the history" not in terminal.screen.text:
+            assert time.monotonic() < deadline, terminal.screen.text
+            terminal.send("\x1b[B\x1b[B\x1b[A\x1b[A")
+            terminal.read_for(0.1)
+        terminal.send("\r")
+        terminal.wait_for("faked: of the history")
 
 
 def test_output_lands_above_the_line_that_is_typed(spawn: Spawn) -> None:

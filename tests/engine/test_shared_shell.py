@@ -168,6 +168,31 @@ def test_client_s_cell_ends_with_the_shell_that_it_is_in(spawn: Spawn, shared: E
             shutil.rmtree(path)
 
 
+STUBBORN = """
+async def stubborn():
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        print("it", "stays")
+        await asyncio.sleep(600)
+"""
+
+
+def test_shell_that_takes_its_time_to_close(spawn: Spawn, shared: Engines) -> None:
+    """It waits for a task of its own; what clients ask in that time is for the engine's shell."""
+    terminal = spawn(HOSTS["embed"])
+    terminal.prompt(1)
+    client = shared.client()
+    terminal.run(f"exec({STUBBORN!r})")
+    terminal.run("task = asyncio.create_task(stubborn()); await asyncio.sleep(0)")
+    terminal.prompt()
+    terminal.line("exit")
+    terminal.wait_for("it stays")
+    assert client.run("1 + 1").value == "2"
+    assert client.reply(client.raw.history(hist_access_type="tail", n=1, raw=True))["history"]
+    leave(terminal)
+
+
 def test_engine_opened_from_the_prompt(spawn: Spawn, shared: Engines) -> None:
     terminal = spawn.module("ipyembed", "--no-banner", "--no-confirm-exit")
     terminal.prompt(1)

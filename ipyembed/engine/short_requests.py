@@ -31,6 +31,11 @@ class _Call:
     answer: Future[dict[str, Any]] | None = None
     """None: the eval thread has not been asked yet."""
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether it waits until the eval thread comes round."""
+        return self.deadline == math.inf
+
 
 class ShortRequests:
     """On the network thread."""
@@ -60,7 +65,7 @@ class ShortRequests:
         now = time.monotonic()
         self._calls = [call for call in self._calls if not self._is_over(call, now)]
         pause = self._ask()
-        waits = [call.deadline - now for call in self._calls if call.deadline < math.inf]
+        waits = [call.deadline - now for call in self._calls if not call.is_patient]
         return min(waits if pause is None else [pause, *waits], default=None)
 
     def _is_over(self, call: _Call, now: float) -> bool:
@@ -84,7 +89,7 @@ class ShortRequests:
         """Ask the eval thread; a busy one one thing at a time. Returns the seconds to pause."""
         pace = self._engine.pace
         for call in [call for call in self._calls if call.answer is None]:
-            if call.deadline == math.inf and self._is_asking_for_long():
+            if call.is_patient and any(c.is_patient and c.answer is not None for c in self._calls):
                 continue
             if pace.host_is_busy:
                 if any(other.answer is not None for other in self._calls):
@@ -99,9 +104,6 @@ class ShortRequests:
             else:
                 call.answer.add_done_callback(self._look)
         return None
-
-    def _is_asking_for_long(self) -> bool:
-        return any(call.answer is not None and call.deadline == math.inf for call in self._calls)
 
     def _refuse(self, request: Request, why: str) -> None:
         self._finish(request, NOT_NOW.get(request.kind) or error_content("EngineError", why))

@@ -107,9 +107,13 @@ def an_exception_in_a_callback(window: Window, toolkit: Toolkit, pipe: Pipe) -> 
     window.make()
     window.post(20, lambda: 1 / 0)
     with contextlib.redirect_stderr(io.StringIO()) as stderr:
-        cost = pipe.run(toolkit.hook, 0.2)
+        for _ in range(20):  # turns; the first is enough if the machine is not busy
+            cost = pipe.run(toolkit.hook, 0.2)
+            assert 0 <= cost.after_ready < PROMPT, cost
+            pipe.drain()
+            if stderr.getvalue():
+                break
     assert "ZeroDivisionError" in stderr.getvalue(), stderr.getvalue()
-    assert 0 <= cost.after_ready < PROMPT, cost
     assert sys.excepthook is hook_before
 
 

@@ -163,5 +163,5 @@ def test_wherever_it_is_opened_and_however_it_is_left(runs: Runs) -> None:
 
 def test_in_a_worker_of_xdist_there_is_no_terminal(runs: Runs) -> None:
     terminal = runs("test_print", "-n1")
-    assert terminal.wait_exit() == 1
+    assert terminal.wait_exit(60) == 1  # two more interpreters have to start
     assert "RuntimeError: embed() in a test that pytest-xdist runs" in terminal.screen_text()

@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
+from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
@@ -134,26 +135,50 @@ async def _until_done(call: Future[Any], terminal: Input, watch: Watch | None) -
     store_typeahead(terminal, [*typed, *get_typeahead(terminal)])
 
 
-def with_ctrl_c(bindings: KeyBindingsBase | None, watch: Watch) -> KeyBindingsBase:
-    """`bindings`, where Ctrl-C also frees a thread that is stuck.
+class CtrlCKeys:
+    """A session's key bindings, where Ctrl-C also frees a thread that is stuck.
 
     If that is known, it does nothing else, and what is typed stays. If it is not known and nothing
     is typed, it does so if the thread turns out to be stuck.
-    """
-    ours = KeyBindings()
-    if bindings is None:
-        return ours
 
-    @ours.add(Keys.ControlC)
-    def ctrl_c(event: KeyPressEvent) -> None:
+    The same object from one prompt to the next: prompt_toolkit remembers what each key is bound to,
+    but not for bindings that it has not seen, and then looks at all of them for each key.
+    """
+
+    def __init__(self) -> None:
+        self._theirs: KeyBindingsBase | None = None
+        self._ours = KeyBindings()
+        self._ours.add(Keys.ControlC)(self._ctrl_c)
+        self._merged: KeyBindingsBase = self._ours
+        self._watch: Watch | None = None
+
+    @contextmanager
+    def bound(self, session: PromptSession[str], watch: Watch) -> Iterator[None]:
+        """While the prompt is up."""
+        theirs = session.key_bindings
+        if theirs is None:
+            yield
+            return
+        if theirs is not self._theirs:
+            self._theirs, self._merged = theirs, merge_key_bindings([theirs, self._ours])
+        self._watch = watch
+        session.key_bindings = self._merged
+        try:
+            yield
+        finally:
+            session.key_bindings = theirs
+            self._watch = None
+
+    def _ctrl_c(self, event: KeyPressEvent) -> None:
+        watch, theirs = self._watch, self._theirs
+        assert watch is not None
+        assert theirs is not None
         if watch.is_stuck:
             watch.ctrl_c()
             return
         if not event.current_buffer.text:
             watch.ctrl_c()
-        for binding in reversed(bindings.get_bindings_for_keys((Keys.ControlC,))):
+        for binding in reversed(theirs.get_bindings_for_keys((Keys.ControlC,))):
             if binding.filter():
                 binding.call(event)
                 return
-
-    return merge_key_bindings([bindings, ours])

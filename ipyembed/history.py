@@ -82,8 +82,9 @@ class _Writing:
             lines, manager.db_input_cache = manager.db_input_cache, []
         rows = [(manager.session_number, *line) for line in lines]
         try:
-            with connection:
-                connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", rows)
+            if rows:
+                with connection:
+                    connection.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError:  # IPython goes on in a new session
             self._put_back(lines)
             self._original(conn)

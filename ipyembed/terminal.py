@@ -22,7 +22,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session
 
 from ipyembed.aside import raw_for_questions
-from ipyembed.handover import Handover, with_ctrl_c
+from ipyembed.handover import CtrlCKeys, Handover
 from ipyembed.highlighting import LexerOfText
 from ipyembed.output import above_prompt, drained, terminal_reopened
 from ipyembed.prompt_thread import Question, prompt_thread
@@ -106,6 +106,7 @@ class Terminal:
 
     def __init__(self, shell: TerminalInteractiveShell) -> None:
         self.shell = shell
+        self._ctrl_c = CtrlCKeys()
 
     @property
     def is_plain(self) -> bool:
@@ -148,7 +149,10 @@ class Terminal:
         lexer = options["lexer"] = LexerOfText(options["lexer"])
 
         async def prompt() -> str:
-            async with _watching(session, watch), handover.to_host(session.app, watch):
+            async with (
+                _watching(session, watch, self._ctrl_c),
+                handover.to_host(session.app, watch),
+            ):
                 with lexer.ready_once_painted(session.app):
                     text: str = await session.prompt_async(default=default, **options)
             return text
@@ -230,21 +234,24 @@ class Terminal:
 
 
 @asynccontextmanager
-async def _watching(session: PromptSession[str], watch: Watch | None) -> AsyncIterator[None]:
+async def _watching(
+    session: PromptSession[str], watch: Watch | None, ctrl_c: CtrlCKeys
+) -> AsyncIterator[None]:
     """While the prompt is up, `watch` runs beside it, and hears of each key."""
-    keys = session.app.key_processor.after_key_press
-    bindings = session.key_bindings
-    watching = asyncio.create_task(watch.run()) if watch else None
-    if watch:
-        keys += watch.key_pressed
-        session.key_bindings = with_ctrl_c(bindings, watch)
     try:
-        yield
-    finally:
-        if watching and watch:
-            session.key_bindings = bindings
+        if watch is None:
+            yield
+            return
+        keys = session.app.key_processor.after_key_press
+        watching = asyncio.create_task(watch.run())
+        keys += watch.key_pressed
+        try:
+            with ctrl_c.bound(session, watch):
+                yield
+        finally:
             keys -= watch.key_pressed
             watching.cancel()
+    finally:
         await drained()
 
 

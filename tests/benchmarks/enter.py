@@ -21,24 +21,32 @@ def measure(options: Options) -> Report:
     report = Report(
         "Enter on `1+1` to the next prompt, embed()",
         f"from the key to the next prompt's text in the terminal, {options.rounds} rounds of "
-        f"{_CELLS} cells, the median of each round",
+        f"{_CELLS} cells each, in turns, the median of each round",
     )
     with Shells() as shells:
         names = shells.names(report, options.only)
         sessions = {name: _Session(shells, name) for name in names}
         for session in sessions.values():
             session.cells(_CELLS)  # what happens once happens now
+        # In turns cell by cell: a machine is fast or slow for seconds, and so long is a round.
         found = take_turns(
-            {name: partial(session.cells, _CELLS) for name, session in sessions.items()},
-            options.rounds,
+            {name: partial(session.cells, 1) for name, session in sessions.items()},
+            options.rounds * _CELLS,
         )
         for name in names:
             shells.leave(sessions[name].terminal)
     for name in names[1:]:
-        ours, theirs = ([percentile(each, 50) * 1e3 for each in found[of]] for of in (OURS, name))
+        ours, theirs = (_medians(found[of]) for of in (OURS, name))
         what = f"ipyembed against {name}"
         report.figures.append(Figure(what, "ms", ours, theirs, name, _BARS[name]))
     return report
+
+
+def _medians(cells: list[list[float]]) -> list[float]:
+    """Milliseconds, of each round."""
+    took = [seconds * 1e3 for cell in cells for seconds in cell]
+    rounds = [took[n : n + _CELLS] for n in range(0, len(took), _CELLS)]
+    return [percentile(each, 50) for each in rounds]
 
 
 class _Session:

@@ -52,6 +52,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``highlighting``       the colours of what is typed, ready when the first prompt is on the screen
 ``completion``         completions, computed on the eval thread
 ``filter_memory``      what prompt_toolkit remembers of a shell that is over
+``out_prompt``         ``Out[1]:``, quickly
 ``output``             what others print lands above the prompt
 ``output_pty``         caught at the file descriptors
 ``output_descriptors`` these are led elsewhere, and home again

@@ -14,6 +14,7 @@ component to a shell. It takes the place of these attributes of the instance:
                    `getoutput`, and hooks for the editor and the pager
 `enable_gui`       sets the policy `gui`, for ``%gui`` and ``%matplotlib``
 `loop_runner`      `LoopJuggler.run_coroutine`, if it was IPython's own for asyncio
+`displayhook`      stays, but keeps the style of `Out[1]:`
 `history_manager`  stays, but its methods work on any thread
 =================  =================================================================================
 """
@@ -42,6 +43,7 @@ from ipyembed.job_magics import JobMagics, awaited_magics
 from ipyembed.job_shell import ShellJobs
 from ipyembed.juggler import LoopJuggler
 from ipyembed.magics import LoopMagics
+from ipyembed.out_prompt import out_prompt_kept
 from ipyembed.output import output
 from ipyembed.pager import PRIORITY as PAGER_PRIORITY
 from ipyembed.pager import Pager
@@ -93,6 +95,7 @@ class Attachment:
         self.asking = Asking(shell, self.juggler, self.terminal, self.jobs.before_prompt)
         self._undo = ExitStack()
         self._undo.enter_context(history_shared(shell.history_manager))
+        self._undo.enter_context(out_prompt_kept(shell))
         self._undo.callback(self.juggler.close)
         self._undo.enter_context(self.jobs.opened())
         self._undo.enter_context(prompt_thread)

@@ -39,6 +39,7 @@ def out_prompt_kept(shell: TerminalInteractiveShell) -> Iterator[None]:
 
     def write_output_prompt() -> None:
         """See `DisplayHook`; it says there what `prompt_end_newline` is."""
+        __tracebackhide__ = True  # IPython does not show this frame to whoever presses Ctrl-C now
         if not hook.do_full_cache or get_app_or_none() is not None:  # above another application
             theirs()
             return

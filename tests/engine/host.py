@@ -196,11 +196,16 @@ class Client:
         """The content of the reply to a request."""
         return self.raw._recv_reply(request, timeout=timeout, channel=channel)["content"]
 
-    def ask(self, kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> Any:
-        """Send any request; returns the content of its reply."""
+    def send(self, kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> str:
+        """Send any request; returns its id, for `reply`."""
         message = self.raw.session.msg(kind, content or {})
         getattr(self.raw, f"{channel}_channel").send(message)
-        return self.reply(message["header"]["msg_id"], channel=channel)
+        request: str = message["header"]["msg_id"]
+        return request
+
+    def ask(self, kind: str, content: dict[str, Any] | None = None, channel: str = "shell") -> Any:
+        """The same; returns the content of its reply."""
+        return self.reply(self.send(kind, content, channel), channel=channel)
 
     def interrupt(self, **content: Any) -> Any:
         return self.ask("interrupt_request", content, "control")

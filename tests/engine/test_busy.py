@@ -27,14 +27,13 @@ def test_busy_engine_says_not_now(engines: Engines) -> None:
     assert other.reply(other.raw.kernel_info())["language_info"]["name"] == "python"
     # An empty history would be taken for the truth: this waits.
     history = [other.raw.history(hist_access_type="tail", n=1, raw=True) for _ in range(2)]
-    names = other.raw.session.msg("names_request", {})
-    other.raw.shell_channel.send(names)
+    names = other.send("names_request")
     assert not other.raw.shell_channel.socket.poll(500)  # longer than `completion_timeout`
     client.interrupt()
     assert client.finish(request).reply["ename"] == "KeyboardInterrupt"
     for asked in history:
         assert "time.sleep(60)" in other.reply(asked)["history"][0][2]
-    assert "settings" in other.reply(names["header"]["msg_id"])["names"]
+    assert "settings" in other.reply(names)["names"]
     assert other.reply(other.raw.complete("setti"))["matches"] == ["settings"]
 
     request = client.start("print('it', 'waits'); await asyncio.sleep(60)")

@@ -123,7 +123,12 @@ class Sigint:
         """
         if not nudge.is_held or self._reader is None:
             return False
-        self._again.append(function)
+
+        def call(frame: FrameType | None) -> None:
+            self._runs += 1
+            function(frame)
+
+        self._again.append(call)
         with suppress(OSError):
             os.write(self._reader.fileno, _AGAIN)
         return True
@@ -131,7 +136,7 @@ class Sigint:
     # -- on the reader's thread --------------------------------------------------------------
 
     def runs_threadsafe(self) -> int:
-        """How often the handler has run."""
+        """How often the handler has run, or what was to be called as it is."""
         return self._runs
 
     def arrived_threadsafe(self, numbers: bytes) -> None:
@@ -187,11 +192,12 @@ class _Reader:
                 continue
             if not numbers:
                 return
-            self._sigint.arrived_threadsafe(numbers)
-            if signal.SIGINT in numbers:
-                if pause is not None:  # what has run until now was for the one before
-                    runs = self._sigint.runs_threadsafe()
+            is_again = _AGAIN in numbers
+            if is_again or (signal.SIGINT in numbers and pause is not None):
+                runs = self._sigint.runs_threadsafe()  # these were for the one before
+            if is_again or signal.SIGINT in numbers:
                 pause = FIRST_PAUSE
+            self._sigint.arrived_threadsafe(numbers)
 
     def close(self) -> None:
         self._theirs.close()

@@ -28,6 +28,8 @@ class LeavingLoops:
         self._runs_code = runs_code
         self._depths: tuple[int, ...] = ()
         self._is_wanted = False
+        self._is_handled = False
+        """Whether the signal handler has run for the Ctrl-C for which a loop is wanted to end."""
 
     # -- in a cell -----------------------------------------------------------------------------
 
@@ -45,15 +47,23 @@ class LeavingLoops:
             return True
         if self._is_wanted and breaking_out.is_about_to_call(frame):
             return True
-        if self._is_wanted or breaking_out.depths() <= self._depths:
+        if breaking_out.depths() <= self._depths or (self._is_wanted and self._is_handled):
             self._is_wanted = False
             return False
-        self.leave_threadsafe()
+        if self._is_wanted:
+            self._is_handled = True
+            return True
+        self._want_to_leave(is_handled=True)
         return True
 
     def leave_threadsafe(self) -> None:
+        """Have the loop that the cell runs end, before the handler for the signal has run."""
+        self._want_to_leave(is_handled=False)
+
+    def _want_to_leave(self, is_handled: bool) -> None:
         """Have the toolkit whose loop the cell runs call `_leave`."""
         if breaking_out.is_possible():
+            self._is_handled = is_handled
             self._is_wanted = True
             breaking_out.call_threadsafe(self._leave)
 

@@ -100,6 +100,9 @@ BUSY = {
     "tk": ("import tkinter; root = tkinter.Tk()", "root.after(1, calls); root.mainloop()"),
 }
 
+#: A second in C, without the interpreter's lock; signals do not end it.
+CALCULATE = "hashlib.pbkdf2_hmac('sha512', b'', b'', 2_000_000)"
+
 
 @pytest.mark.parametrize("name", BUSY)
 def test_the_loop_ends_when_a_callback_of_it_is_interrupted(
@@ -124,6 +127,75 @@ def test_the_loop_ends_when_a_callback_of_it_is_interrupted(
     terminal.prompt(4)
     assert "ipyembed/" not in terminal.screen_text()
     assert terminal.run("1 + 1").endswith(": 2")
+    terminal.leave(modes=modes)
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_the_loop_ends_when_ctrl_c_came_where_it_would_be_lost(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    """In `__del__` it is put off for a moment; then the toolkit waits in C, and runs no Python."""
+    installed(name)
+    make, cell = BUSY[name]
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn("import ipyembed, os, signal\nipyembed.embed()", env=env, cols=120)
+    modes = terminal.tty_modes()
+    terminal.run(make)
+    terminal.run(
+        "class Late:\n    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+        "def calls(): Late()\n"
+    )
+    mark = terminal.mark()
+    terminal.line(cell)
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(4)
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.leave(modes=modes)
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_the_loop_ends_when_a_callback_of_it_calculates_in_c(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    """The handler runs when the toolkit has been asked to end already: no second Ctrl-C, this."""
+    installed(name)
+    make, cell = BUSY[name]
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn("import ipyembed, hashlib\nipyembed.embed()", env=env, cols=120)
+    modes = terminal.tty_modes()
+    terminal.run(make)
+    terminal.run(
+        f"def calls():\n    print('it', 'runs'); {CALCULATE}\n"
+        "    for _ in range(1000): pass\n    print('to the', 'end')\n"
+    )
+    mark = terminal.mark()
+    terminal.line(cell)
+    terminal.wait_for_new("it runs", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(4)
+    terminal.wait_for_new("to the end", mark)
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.leave(modes=modes)
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_a_cell_that_calculates_in_c_beside_a_toolkit(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    """The toolkit has been asked to end a loop, but the cell runs none: Ctrl-C is the cell's."""
+    installed(name)
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn("import ipyembed, hashlib\nipyembed.embed()", env=env, cols=120)
+    modes = terminal.tty_modes()
+    terminal.run(BUSY[name][0])
+    mark = terminal.mark()
+    terminal.line(f"print('it', 'runs'); {CALCULATE}; print('went', 'on')")
+    terminal.wait_for_new("it runs", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(3)
+    assert "went on" not in terminal.screen_text()
     terminal.leave(modes=modes)
 
 

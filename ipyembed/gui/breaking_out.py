@@ -220,13 +220,13 @@ def _ask_tk(function: Function) -> None:
         return
     # Other threads may call Tk while its `mainloop` runs. Of `wait_window()` and the like it does
     # not know, but they serve such calls, too.
-    at = sys._current_frames().get(threading.main_thread().ident or 0)
-    is_waiting = (
-        at is not None
-        and at.f_globals.get("__name__", "").partition(".")[0] == "tkinter"
-        and at.f_code.co_name != "mainloop"
-    )
-    if not is_waiting:
+    main = threading.main_thread()
+    names = [
+        at.f_code.co_name
+        for at in frames(sys._current_frames().get(main.ident or 0))
+        if at.f_globals.get("__name__", "").partition(".")[0] == "tkinter" and not _is_bindings(at)
+    ]
+    if threading.current_thread() is main or not names or "mainloop" in names:
         root.after(0, function)
         return
 

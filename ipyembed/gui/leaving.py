@@ -45,15 +45,13 @@ class LeavingLoops:
         """
         if frame is not None and frame.f_code is _LEAVES:
             return True
-        if self._is_wanted and breaking_out.is_about_to_call(frame):
-            return True
-        if breaking_out.depths() <= self._depths or (self._is_wanted and self._is_handled):
+        is_called = self._is_wanted and breaking_out.is_about_to_call(frame)
+        is_first = not (self._is_wanted and self._is_handled)
+        if not is_called and not (is_first and breaking_out.depths() > self._depths):
             self._is_wanted = False
             return False
-        if self._is_wanted:
-            self._is_handled = True
-            return True
-        self._want_to_leave(is_handled=True)
+        if is_first:  # although another thread may have asked: Tk does not hear it from everywhere
+            self._want_to_leave(is_handled=True)
         return True
 
     def leave_threadsafe(self) -> None:

@@ -17,14 +17,17 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from ipyembed.blocking import frames
 
 Function = Callable[[], object]
 
-_TK_LOOPS = ("mainloop", "wait_window", "wait_variable", "wait_visibility")
+_TK_LOOPS = {
+    "tkinter": ("mainloop", "wait_window", "wait_variable", "wait_visibility"),
+    "tkinter.commondialog": ("show",),  # `tkinter.messagebox` and the like, written in Tcl
+}
 _NO_SUCH_NUMBER = 2**31 - 1
 
 
@@ -77,7 +80,7 @@ def depths() -> tuple[int, ...]:
 
 def cannot_tell(depths: tuple[int, ...]) -> bool:
     """Whether these are loops of which an inner one could not be told from an outer one."""
-    return any(depths[:2])
+    return any(depths[:3])
 
 
 def leave_loop(caller: FrameType | None, is_hosts: bool) -> bool:
@@ -181,17 +184,22 @@ def _ask_wx(function: Function) -> None:
 
 
 def _wx_depth() -> int:
-    """Of those within one another only the first is known."""
+    """Where wx is not built on GTK, of those within one another only the first is known."""
     wx: Any = sys.modules.get("wx")
     if not hasattr(wx, "GetApp") or wx.GetApp() is None:
         return 0
-    return int(wx.EventLoopBase.GetActive() is not None)
+    dialogs = _dialogs_of_gtk(wx)
+    depth = dialogs.depth() if dialogs is not None else None
+    return int(wx.EventLoopBase.GetActive() is not None) if depth is None else depth
 
 
 def _leave_wx(_: FrameType | None, is_hosts: bool) -> bool:
     wx: Any = sys.modules.get("wx")
     if not hasattr(wx, "GetApp") or wx.GetApp() is None:
         return False
+    dialogs = _dialogs_of_gtk(wx)
+    if dialogs is not None and dialogs.cancel():
+        return True
     for window in reversed(wx.GetTopLevelWindows()):
         if isinstance(window, wx.Dialog) and window.IsModal():
             window.EndModal(wx.ID_CANCEL)
@@ -203,12 +211,20 @@ def _leave_wx(_: FrameType | None, is_hosts: bool) -> bool:
     return True
 
 
+def _dialogs_of_gtk(wx: Any) -> ModuleType | None:
+    if "gtk" not in wx.PlatformInfo[1].lower():
+        return None
+    from ipyembed.gui import native_dialogs  # would take its time at each start
+
+    return native_dialogs
+
+
 def _tk_depth() -> int:
     """Tk does not tell; but its loops are called by methods written in Python."""
     if "tkinter" not in sys.modules:
         return 0
     return sum(
-        at.f_globals.get("__name__") == "tkinter" and at.f_code.co_name in _TK_LOOPS
+        at.f_code.co_name in _TK_LOOPS.get(at.f_globals.get("__name__", ""), ())
         for at in frames(sys._getframe())
     )
 

@@ -31,7 +31,11 @@ CELLS = {
     "gtk4": (GTK.format("4.0"), ["GLib.MainLoop().run()"]),
     "wx": (
         "import wx; app = wx.App(clearSigInt=False)",
-        ["wx.Dialog(None).ShowModal()", "frame = wx.Frame(None); frame.Show(); app.MainLoop()"],
+        [
+            "wx.Dialog(None).ShowModal()",
+            "wx.MessageBox('a')",
+            "frame = wx.Frame(None); frame.Show(); app.MainLoop()",
+        ],
     ),
     "tk": (
         "import tkinter, tkinter.messagebox; root = tkinter.Tk()",
@@ -101,6 +105,14 @@ BUSY = {
     "tk, a window": (
         "import tkinter; root = tkinter.Tk()",
         "root.after(1, calls); tkinter.Toplevel().wait_window()",
+    ),
+    "tk, a message": (
+        "import tkinter, tkinter.messagebox; root = tkinter.Tk()",
+        "root.after(1, calls); tkinter.messagebox.showinfo('a', 'b')",
+    ),
+    "wx, a message": (
+        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
+        "wx.CallAfter(calls); wx.MessageBox('a')",
     ),
 }
 
@@ -201,6 +213,81 @@ def test_a_cell_that_calculates_in_c_beside_a_toolkit(
     terminal.prompt(3)
     assert "went on" not in terminal.screen_text()
     terminal.leave(modes=modes)
+
+
+DIALOGS = {
+    "PySide6": (
+        QT.format("PySide6") + "; app.setQuitOnLastWindowClosed(False)\n"
+        "        from PySide6.QtCore import QTimer",
+        "QTimer.singleShot",
+        "app.exec()",
+        "QtWidgets.QDialog().exec()",
+    ),
+    "gtk3": (
+        GTK.format("3.0"),
+        "GLib.timeout_add",
+        "Gtk.main()",
+        "dialog = Gtk.Dialog(); dialog.run()",
+    ),
+    "wx": (
+        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
+        "wx.CallLater",
+        "app.MainLoop()",
+        "wx.Dialog(frame).ShowModal()",
+    ),
+    "wx, a message": (
+        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
+        "wx.CallLater",
+        "app.MainLoop()",
+        "wx.MessageBox('a')",
+    ),
+    "tk": (
+        "import tkinter; root = tkinter.Tk()",
+        "root.after",
+        "root.mainloop()",
+        "tkinter.Toplevel().wait_window()",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_a_dialog_within_the_hosts_own_loop(
+    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+) -> None:
+    """It ends, also when one of its callbacks is interrupted, and the host's loop does not."""
+    installed(name.partition(",")[0])
+    make, later, main_loop, dialog = DIALOGS[name]
+    host = f"""
+        import ipyembed, time
+        {make}
+        def calls():
+            print("it", "runs"); end = time.monotonic() + 1
+            while time.monotonic() < end: pass
+        def says():
+            print("it", "waits")
+        def end():
+            print("left")
+            import os
+            os._exit(0)
+        def shell():
+            ipyembed.embed()
+            {later}(50, end)
+        {later}(50, shell)
+        {main_loop}
+    """
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn(host, env=env, cols=120)
+    for n, before in enumerate(("", f"{later}(50, calls); "), start=1):
+        terminal.prompt(n)
+        mark = terminal.mark()
+        terminal.line(f"{before}{later}(100, says); {dialog}")
+        terminal.wait_for_new("it runs" if before else "it waits", mark)
+        terminal.ctrl("c")
+        terminal.wait_for_new("KeyboardInterrupt", mark)
+    assert terminal.run("1 + 1").endswith(": 2")
+    terminal.line("exit")
+    terminal.wait_for("^left$")
+    terminal.wait_exit()
 
 
 def test_an_application_of_wx_that_would_take_sigint_away(

@@ -139,6 +139,7 @@ _INT_OUT, _FDS = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(_PollFD)
 
 _FUNCTIONS: tuple[tuple[Any, ...], ...] = (
     ("g_main_context_default", _POINTER),
+    ("g_main_depth", _INT),
     ("g_main_context_acquire", _INT, _POINTER),
     ("g_main_context_release", None, _POINTER),
     ("g_main_context_iteration", _INT, _POINTER, _INT),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from tests.pty import typing_storm
+from tests.pty import gui_storm, typing_storm
 from tests.pty.conftest import Spawn
 from tests.pty.storm import HOSTS, NEEDED, Storm
 
@@ -28,3 +29,14 @@ def test_typing_while_threads_ask_and_print(spawn: Spawn, host: str, cells: bool
     seed = random.randrange(10**6)
     print("seed", seed)
     typing_storm.TypingStorm(spawn, host, seed).blow(cells, count=300)
+
+
+@pytest.mark.parametrize("host", gui_storm.HOSTS)
+@pytest.mark.parametrize("toolkit", gui_storm.TOOLKITS)
+def test_ctrl_c_at_random_moments_in_a_toolkits_loop(
+    spawn: Spawn, display: str, installed: Callable[..., None], toolkit: str, host: str
+) -> None:
+    installed(toolkit)
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    gui_storm.GuiStorm(spawn, toolkit, host, seed, display).blow(30)

@@ -1,0 +1,209 @@
+"""A storm of Ctrl-C at random moments over cells that run a toolkit's own loop, while timers call.
+
+A timer's callback calculates, in Python or in C, sleeps, prints, or drops an object with a
+`__del__`: Ctrl-C finds each of them, or the toolkit. One is enough to have the prompt back.
+
+`python -m tests.pty.gui_storm` runs it for as long as one likes; `test_storm` in short.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.pty.conftest import Spawn
+from tests.pty.terminal import Terminal
+from tests.xvfb import virtual_screen
+
+HOST = """
+    import asyncio, hashlib, os, random, sys, time
+    import ipyembed
+
+    chance = random.Random(sys.argv[1])
+
+    MAKE
+
+    class Late:
+        def __del__(self):
+            spin(chance.choice([0, 0.0001, 0.005]))
+
+    def spin(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end: pass
+
+    ticks = 0
+    is_due = False
+
+    def tick():
+        global ticks, is_due
+        ticks += 1
+        is_due = False
+        what = chance.randrange(6)
+        if what == 0: Late()
+        elif what == 1: hashlib.pbkdf2_hmac("sha512", b"", b"", chance.choice([1000, 60_000]))
+        elif what == 2: time.sleep(chance.choice([0.001, 0.03]))
+        elif what == 3: spin(chance.choice([0, 0.01]))
+        elif what == 4: print("tick")
+        tick_later(chance.choice([0, 1, 5, 40]))
+
+    def tick_later(milliseconds):
+        global is_due
+        is_due = True
+        later(milliseconds, tick)
+
+    def begin():
+        if not is_due:  # the callback was left before it could say so
+            tick_later(3)
+        print("st" + "art")
+
+    async def main():
+        await ipyembed.embed_async()
+
+    def inside():
+        ipyembed.embed()
+        print("left")
+        sys.stdout.flush()
+        os._exit(0)
+
+    RUN
+"""
+
+HOSTS = {
+    "plain": "ipyembed.embed(); print('left')",
+    "asyncio": "asyncio.run(main()); print('left')",
+    "inside": "later(50, inside); run()",
+}
+
+
+class Toolkit(NamedTuple):
+    """How a host uses it, and cells that run a loop of it."""
+
+    make: str
+    later: str
+    run: str
+    loops: list[str]
+    dialogs: list[str]
+    """Those that can be told from a loop of the host's."""
+
+
+_QT = """from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
+    from PySide6.QtCore import QEventLoop, QTimer
+    app = QApplication([]); app.setQuitOnLastWindowClosed(False)"""
+_GTK = "import gi; gi.require_version('Gtk', '{}.0'); from gi.repository import Gtk, GLib"
+
+TOOLKITS = {
+    "PySide6": Toolkit(
+        _QT,
+        "QTimer.singleShot",
+        "app.exec()",
+        ["app.exec()", "loop = QEventLoop(); loop.exec()"],
+        ["QDialog().exec()", "QMessageBox.question(None, 'a', 'b')"],
+    ),
+    "gtk3": Toolkit(
+        _GTK.format(3),
+        "GLib.timeout_add",
+        "Gtk.main()",
+        ["Gtk.main()"],
+        ["GLib.MainLoop().run()", "dialog = Gtk.Dialog(); dialog.run()"],
+    ),
+    "gtk4": Toolkit(
+        _GTK.format(4),
+        "GLib.timeout_add",
+        "GLib.MainLoop().run()",
+        [],
+        ["GLib.MainLoop().run()"],
+    ),
+    "wx": Toolkit(
+        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
+        "wx.CallLater",
+        "app.MainLoop()",
+        ["app.MainLoop()"],
+        ["wx.Dialog(frame).ShowModal()", "wx.MessageBox('a')"],
+    ),
+    "tk": Toolkit(
+        "import tkinter; from tkinter import messagebox; root = tkinter.Tk()",
+        "root.after",
+        "root.mainloop()",
+        ["root.mainloop()"],
+        [
+            "tkinter.Toplevel().wait_window()",
+            "root.wait_variable(tkinter.IntVar())",
+            "messagebox.askyesno('a', 'b')",
+        ],
+    ),
+}
+
+
+class GuiStorm:
+    """One program, and Ctrl-C at it."""
+
+    def __init__(self, spawn: Spawn, toolkit: str, host: str, seed: int, display: str) -> None:
+        self.random = random.Random(f"{toolkit} {host} {seed}")
+        kit = TOOLKITS[toolkit]
+        self.cells = kit.dialogs if host == "inside" else kit.loops + kit.dialogs
+        make = (
+            f"{kit.make}\n    def later(*args): {kit.later}(*args)\n    def run(): {kit.run}\n    "
+        )
+        self.terminal: Terminal = spawn(
+            HOST.replace("MAKE", make).replace("RUN", HOSTS[host]),
+            str(seed),
+            env={"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)},
+            cols=120,
+        )
+        self.modes = self.terminal.tty_modes()
+
+    def blow(self, count: int) -> None:
+        """Interrupt so many cells, and leave."""
+        terminal = self.terminal
+        for n in range(1, count + 1):
+            terminal.prompt(n)
+            mark = terminal.mark()
+            terminal.line(f"begin(); {self.random.choice(self.cells)}")
+            terminal.wait_for_new("start", mark)
+            terminal.read_for(self.random.choice([0, 0.001, 0.1 * self.random.random()]))
+            terminal.ctrl("c")
+            terminal.wait_for_new("KeyboardInterrupt", mark)
+            terminal.prompt(n + 1)
+            shown = terminal.screen_text()
+            assert "ipyembed/" not in shown, shown
+        assert terminal.run("1 + 1").endswith(": 2")
+        terminal.line("exit")
+        terminal.wait_for("^left$")
+        terminal.wait_exit()
+        terminal.assert_terminal_restored(self.modes)
+
+
+def main() -> None:
+    """For as long as one likes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--count", type=int, default=100, help="Ctrl-C for each host")
+    parser.add_argument("--rounds", type=int, default=1, help="0: for ever")
+    parser.add_argument("--toolkit", choices=TOOLKITS, action="append")
+    parser.add_argument("--host", choices=HOSTS, action="append")
+    options = parser.parse_args()
+    n = 0
+    with virtual_screen() as display:
+        while not options.rounds or n < options.rounds:
+            for toolkit in options.toolkit or TOOLKITS:
+                for host in options.host or HOSTS:
+                    seed = options.seed + n
+                    print(f"seed {seed}, {toolkit}, {host}: ", end="", flush=True)
+                    with tempfile.TemporaryDirectory() as folder:
+                        os.makedirs(f"{folder}/ipython")
+                        spawn = Spawn(Path(folder), Path(folder, "ipython"))
+                        try:
+                            GuiStorm(spawn, toolkit, host, seed, display).blow(options.count)
+                        finally:
+                            spawn.close()
+                    print(f"{options.count} Ctrl-C, all is well", flush=True)
+            n += 1
+
+
+if __name__ == "__main__":
+    main()

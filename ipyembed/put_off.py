@@ -1,9 +1,9 @@
 """An interrupt that comes where an exception would be lost is put off.
 
 What `__del__` raises, or the callback of a weak reference, is printed and dropped, and the program
-goes on as if nobody had pressed Ctrl-C. So it is tried again in a moment, outside of there. What
-stays there for long is interrupted all the same, and its caller afterwards: not before what was
-raised has been printed, for what is raised into the printing is lost as well.
+goes on as if nobody had pressed Ctrl-C. So it is tried again in a moment, until it is outside of
+there. What stays in one such place for long is interrupted all the same, and its caller afterwards:
+not before what was raised has been printed, for what is raised into the printing is lost as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ipyembed.blocking import frames
 from ipyembed.stacks import no_place_to_raise
 
 LONG = 0.2
-"""Seconds after which it is put off no more."""
+"""Seconds after which one such place is interrupted all the same."""
 
 Handle = Callable[[FrameType | None], object]
 
@@ -31,30 +31,32 @@ class PutOff:
 
     def __init__(self, sigint: _CallsAgain) -> None:
         self._sigint = sigint
+        self._place: FrameType | None = None
         self._since = 0.0
         self._printing: tuple[FrameType, int] | None = None
 
     def is_put_off(self, frame: FrameType | None, handle: Handle) -> bool:
         """Whether `handle` will be called again in a moment, since this is no place to raise."""
         place = no_place_to_raise(frame)
-        if place is None and not self._is_printing(frame):
-            self._since = 0.0
-            self._printing = None
+        at = place or self._prints(frame)
+        if at is None:
+            self._place = self._printing = None
             return False
         now = time.monotonic()
-        self._since = self._since or now
+        if at is not self._place:  # a loop may drop one object after the other
+            self._place, self._since = at, now
         if not self._sigint.in_a_moment(handle):
             return False
         if now - self._since < LONG:
             return True
-        self._since = 0.0
+        self._place = None
         caller = place and place.f_back
         self._printing = caller and (caller, caller.f_lasti)
         return False
 
-    def _is_printing(self, frame: FrameType | None) -> bool:
-        """Whether what was raised there is being printed: its caller has not gone on."""
+    def _prints(self, frame: FrameType | None) -> FrameType | None:
+        """The frame that waits until what was raised there has been printed: it has not gone on."""
         if self._printing is None:
-            return False
+            return None
         caller, instruction = self._printing
-        return caller.f_lasti == instruction and caller in list(frames(frame))[1:]
+        return caller if caller.f_lasti == instruction and caller in frames(frame) else None

@@ -45,11 +45,12 @@ class PutOff:
         now = time.monotonic()
         if at is not self._place:  # a loop may drop one object after the other
             self._place, self._since = at, now
-        if not self._sigint.in_a_moment(handle):
-            return False
-        if now - self._since < LONG:
+        is_tried_again = self._sigint.in_a_moment(handle)
+        if is_tried_again and now - self._since < LONG:
             return True
         self._place = None
+        if not is_tried_again:
+            return False
         caller = place and place.f_back
         self._printing = caller and (caller, caller.f_lasti)
         return False

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.terminal import Terminal
 
 QT = "from {0} import QtWidgets; app = QtWidgets.QApplication([])"
 GTK = "import gi; gi.require_version('Gtk', '{0}'); from gi.repository import Gtk, GLib"
@@ -120,30 +121,40 @@ BUSY = {
 CALCULATE = "hashlib.pbkdf2_hmac('sha512', b'', b'', {})"
 
 
+def _calls_in_a_loop(
+    spawn: Spawn, display: str, name: str, define: str, press: bool = True
+) -> tuple[Terminal, int]:
+    """A cell runs the loop, which calls `calls`; Ctrl-C when that has said so. The loop ends."""
+    make, cell = BUSY[name]
+    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
+    terminal = spawn(
+        "import ipyembed, hashlib, os, signal, time\nipyembed.embed()", env=env, cols=120
+    )
+    terminal.run(make)
+    terminal.run(define)
+    mark = terminal.mark()
+    terminal.line(cell)
+    terminal.wait_for_new("it runs", mark)
+    if press:
+        terminal.ctrl("c")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(4)
+    assert "ipyembed/" not in terminal.screen_text()
+    assert terminal.run("1 + 1").endswith(": 2")
+    return terminal, mark
+
+
 @pytest.mark.parametrize("name", BUSY)
 def test_the_loop_ends_when_a_callback_of_it_is_interrupted(
     spawn: Spawn, display: str, installed: Callable[..., None], name: str
 ) -> None:
     """A toolkit prints what is raised in a callback, and goes on: so the loop is ended instead."""
     installed(name.partition(",")[0])
-    make, cell = BUSY[name]
-    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
-    terminal = spawn("import ipyembed, time\nipyembed.embed()", env=env, cols=120)
-    modes = terminal.tty_modes()
-    terminal.run(make)
-    terminal.run(
+    define = (
         "def calls():\n    print('it', 'runs'); end = time.monotonic() + 1\n"
         "    while time.monotonic() < end: pass\n"
     )
-    mark = terminal.mark()
-    terminal.line(cell)
-    terminal.wait_for_new("it runs", mark)
-    terminal.ctrl("c")
-    terminal.wait_for_new("KeyboardInterrupt", mark)
-    terminal.prompt(4)
-    assert "ipyembed/" not in terminal.screen_text()
-    assert terminal.run("1 + 1").endswith(": 2")
-    terminal.leave(modes=modes)
+    _calls_in_a_loop(spawn, display, name, define)[0].leave()
 
 
 @pytest.mark.parametrize("name", BUSY)
@@ -152,21 +163,12 @@ def test_the_loop_ends_when_ctrl_c_came_where_it_would_be_lost(
 ) -> None:
     """In `__del__` it is put off for a moment; then the toolkit waits in C, and runs no Python."""
     installed(name.partition(",")[0])
-    make, cell = BUSY[name]
-    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
-    terminal = spawn("import ipyembed, os, signal\nipyembed.embed()", env=env, cols=120)
-    modes = terminal.tty_modes()
-    terminal.run(make)
-    terminal.run(
-        "class Late:\n    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+    define = (
+        "class Late:\n    def __del__(self):\n"
+        "        print('it', 'runs'); os.kill(os.getpid(), signal.SIGINT)\n"
         "def calls(): Late()\n"
     )
-    mark = terminal.mark()
-    terminal.line(cell)
-    terminal.wait_for_new("KeyboardInterrupt", mark)
-    terminal.prompt(4)
-    assert terminal.run("1 + 1").endswith(": 2")
-    terminal.leave(modes=modes)
+    _calls_in_a_loop(spawn, display, name, define, press=False)[0].leave()
 
 
 @pytest.mark.parametrize("name", BUSY)
@@ -175,24 +177,13 @@ def test_the_loop_ends_when_a_callback_of_it_calculates_in_c(
 ) -> None:
     """The handler runs when the toolkit has been asked to end already: no second Ctrl-C, this."""
     installed(name.partition(",")[0])
-    make, cell = BUSY[name]
-    env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
-    terminal = spawn("import ipyembed, hashlib\nipyembed.embed()", env=env, cols=120)
-    modes = terminal.tty_modes()
-    terminal.run(make)
-    terminal.run(
+    define = (
         f"def calls():\n    print('it', 'runs'); {CALCULATE.format(300_000)}\n"
         "    for _ in range(1000): pass\n    print('to the', 'end')\n"
     )
-    mark = terminal.mark()
-    terminal.line(cell)
-    terminal.wait_for_new("it runs", mark)
-    terminal.ctrl("c")
-    terminal.wait_for_new("KeyboardInterrupt", mark)
-    terminal.prompt(4)
+    terminal, mark = _calls_in_a_loop(spawn, display, name, define)
     terminal.wait_for_new("to the end", mark)
-    assert terminal.run("1 + 1").endswith(": 2")
-    terminal.leave(modes=modes)
+    terminal.leave()
 
 
 @pytest.mark.parametrize("name", ["PySide6", "gtk3", "gtk4", "wx", "tk"])

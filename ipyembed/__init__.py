@@ -105,6 +105,7 @@ juggler turns the loops of that thread while the prompt waits. File by file:
 ``sigint_elsewhere``   the same for a shell that is not on the main thread
 ``silenced``           warnings of others that say nothing for a time
 ``sigint_in_c``        SIGINT without any code of Python's hearing of it
+``wakeup_fd``          given back to whoever had it
 ``handover``           no gap between the host's SIGINT and the shell's
 ``nudge``              the main thread does something at once
 ``blocking``           ``KeyboardInterrupt`` in code that blocks a loop

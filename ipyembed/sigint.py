@@ -32,6 +32,7 @@ from typing import Any
 from ipyembed.nudge import FIRST_PAUSE, LAST_PAUSE, SIGNAL, nudge
 from ipyembed.sigint_in_c import sigint_in_c
 from ipyembed.silenced import collision_with_trio
+from ipyembed.wakeup_fd import put_back as put_back_fd
 
 A_MOMENT = 0.001
 """Seconds until it is tried again to raise an exception, where it could not be."""
@@ -93,9 +94,9 @@ class Sigint:
             return
         self.is_taken = False
         collision_with_trio.__exit__()
-        found = signal.set_wakeup_fd(self._previous_fd, warn_on_full_buffer=False)
+        found = put_back_fd(self._previous_fd, warn_on_full_buffer=False)
         if found not in (self._reader.fileno, -1):  # -1: asyncio resets it when a loop is closed
-            signal.set_wakeup_fd(found, warn_on_full_buffer=False)
+            put_back_fd(found, warn_on_full_buffer=False)
         if signal.getsignal(signal.SIGINT) == self._handle:
             put_back(self.previous)
         self.previous = None

@@ -29,6 +29,9 @@ _HANDLERS = (Sigint._handle.__code__, Nudge._handle.__code__)
 _HAVE_CALLBACKS = ("_weakrefset", "weakref", "importlib._bootstrap")
 """Modules of Python 3.11 to 3.13 with callbacks of weak references."""
 
+_SET_WAKEUP_FD = ("wakeup_on_signal", "register_sigint_fallback")
+"""Of PyGObject's `gi._ossighelper` (3.40 to 3.54): context managers around each of its loops."""
+
 
 def runs_code(shell: InteractiveShell, frame: FrameType | None) -> bool:
     """Whether a cell's code is executed."""
@@ -60,9 +63,10 @@ def is_in_hook(frame: FrameType | None) -> bool:
 
 
 def no_place_to_raise(frame: FrameType | None) -> FrameType | None:
-    """The outermost frame in which an exception would be lost, or show how it came about.
+    """The outermost frame in which an exception would be lost, do harm, or show how it came about.
 
-    Of `__del__`, of callbacks of weak references; where another Ctrl-C is being handled.
+    Of `__del__`, of callbacks of weak references; where another Ctrl-C is being handled; where
+    PyGObject sets the wakeup fd or puts it back, which nobody would do after it.
     """
     place = None
     for at in frames(frame):
@@ -70,9 +74,17 @@ def no_place_to_raise(frame: FrameType | None) -> FrameType | None:
             at.f_code.co_name == "__del__"
             or at.f_globals.get("__name__") in _HAVE_CALLBACKS
             or at.f_code in _HANDLERS
+            or _sets_wakeup_fd(at)
         ):
             place = at
     return place
+
+
+def _sets_wakeup_fd(at: FrameType) -> bool:
+    module = at.f_globals.get("__name__", "")
+    if module == "contextlib" and at.f_back is not None:  # before `with` knows of it, and after
+        return str(at.f_back.f_globals.get("__name__", "")).startswith("gi.")
+    return module == "gi._ossighelper" and at.f_code.co_name in _SET_WAKEUP_FD
 
 
 def is_interacting(frame: FrameType | None) -> bool:

@@ -308,3 +308,66 @@ def test_an_application_of_wx_that_would_take_sigint_away(
     terminal.line("exit")
     terminal.wait_exit()
     terminal.assert_terminal_restored(modes)
+
+
+def test_where_pygobject_sets_the_wakeup_fd(
+    spawn: Spawn, display: str, installed: Callable[..., None]
+) -> None:
+    """The loop is entered and left: an exception there would leave a closed descriptor behind."""
+    installed("gtk3")
+    terminal = spawn(
+        f"""
+        import os, signal, types
+        import gi._ossighelper as helper
+        {GTK.format("3.0")}
+        import ipyembed
+
+        def set_wakeup_fd(fd):
+            previous = signal.set_wakeup_fd(fd)
+            helper.signal = signal
+            os.kill(os.getpid(), signal.SIGINT)
+            return previous
+
+        helper.signal = types.SimpleNamespace(**{{**vars(signal), "set_wakeup_fd": set_wakeup_fd}})
+        ipyembed.embed()
+        print("left", signal.set_wakeup_fd(-1), helper._wakeup_fd_is_active)
+        """,
+        env={"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)},
+    )
+    terminal.prompt(1)
+    mark = terminal.mark()
+    terminal.line("Gtk.main()")
+    terminal.wait_for_new("KeyboardInterrupt", mark)
+    terminal.prompt(2)
+    assert "os.kill" not in terminal.screen_text()
+    terminal.leave("^left -1 False$")
+
+
+def test_a_wakeup_fd_that_somebody_has_left_behind(
+    spawn: Spawn, display: str, installed: Callable[..., None]
+) -> None:
+    """It is closed, or another file's by now: the toolkit's loop turns all the same."""
+    installed("tk")
+    terminal = spawn(
+        """
+        import os, signal, socket, tkinter
+        import ipyembed
+        a, b = socket.socketpair()
+        a.setblocking(False)
+        signal.set_wakeup_fd(a.fileno())
+        root = tkinter.Tk()
+        def reuse(): os.dup2(other, a.fileno())
+        other, _ = os.pipe()
+        root.after(300, reuse)
+        root.after(600, print, "it", "ticks")
+        ipyembed.embed()
+        print("left", signal.set_wakeup_fd(-1))
+        """,
+        env={"DISPLAY": display},
+    )
+    terminal.prompt(1)
+    terminal.wait_for("it ticks")
+    terminal.interrupt("import time; time.sleep(1000)")
+    assert terminal.run("1 + 1").endswith(": 2")
+    assert "ValueError" not in terminal.screen_text()
+    terminal.leave("^left")

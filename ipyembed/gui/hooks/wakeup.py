@@ -15,6 +15,8 @@ import socket
 import threading
 from typing import Self
 
+from ipyembed.wakeup_fd import put_back
+
 # Kept from one call to the next: a call must cost little.
 _pair: tuple[socket.socket, socket.socket] | None = None
 _users = 0
@@ -62,10 +64,10 @@ class SignalWakeup:
         if self._reader < 0:
             return
         _users -= 1
-        found = signal.set_wakeup_fd(self._previous)
+        found = put_back(self._previous)
         if found != self._writer:
             # A callback has set another one, which is to stay.
-            signal.set_wakeup_fd(found)
+            put_back(found)
         self.drain()
 
 

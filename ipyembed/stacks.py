@@ -26,8 +26,12 @@ own_code: set[CodeType] = set()
 """Of functions of the shell that are called in a cell and are not to be broken off."""
 
 _HANDLERS = (Sigint._handle.__code__, Nudge._handle.__code__)
-_HAVE_CALLBACKS = ("_weakrefset", "weakref", "importlib._bootstrap")
-"""Modules of Python 3.11 to 3.13 with callbacks of weak references."""
+_CALLBACKS = {
+    "_weakrefset": ("_remove",),
+    "weakref": ("remove", "_cb", "__call__"),
+    "importlib._bootstrap": ("cb", "remove"),
+}
+"""Functions of Python's (3.11 to 3.13) that are callbacks of weak references, by module."""
 
 _SET_WAKEUP_FD = ("wakeup_on_signal", "register_sigint_fallback")
 """Of PyGObject's `gi._ossighelper` (3.40 to 3.54): context managers around each of its loops."""
@@ -72,7 +76,7 @@ def no_place_to_raise(frame: FrameType | None) -> FrameType | None:
     for at in frames(frame):
         if (
             at.f_code.co_name == "__del__"
-            or at.f_globals.get("__name__") in _HAVE_CALLBACKS
+            or at.f_code.co_name in _CALLBACKS.get(at.f_globals.get("__name__", ""), ())
             or at.f_code in _HANDLERS
             or _sets_wakeup_fd(at)
         ):

@@ -345,6 +345,25 @@ def test_in_what_drops_exceptions(spawn: Spawn) -> None:
     terminal.leave()
 
 
+def test_in_a_module_that_is_being_imported(spawn: Spawn) -> None:
+    """One Ctrl-C is one KeyboardInterrupt, at once: nothing is lost there."""
+    (spawn.path / "host.py").write_text("import ipyembed, time\nipyembed.embed()\n")
+    terminal = spawn("import host")
+    terminal.prompt(1)
+    mark = terminal.mark()
+    terminal.paste(
+        "try:\n    print('it', 'sleeps'); time.sleep(1000)\n"
+        "except KeyboardInterrupt:\n    time.sleep(0.3); print('cleaned', 'up')\n"
+    )
+    terminal.send("\x1b\r")
+    terminal.wait_for_new("it sleeps", mark)
+    terminal.ctrl("c")
+    terminal.wait_for_new("cleaned up|Traceback", mark)
+    terminal.prompt(2)
+    assert "Traceback" not in terminal.screen_text()
+    terminal.leave()
+
+
 OWN_WORK = """
     import signal, time
     import ipyembed

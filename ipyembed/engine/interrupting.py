@@ -10,6 +10,7 @@ What we do, while a cell of a client's runs:
 - it awaits: what it awaits is cancelled by a call on its loop;
 - its code runs, on the main thread: a nudge (`ipyembed.nudge`) breaks off a blocking call, and
   raises `KeyboardInterrupt` if the cell's code is on the stack that it finds;
+- it runs a toolkit's loop, as of a dialog: that is ended as for a shell's Ctrl-C (`gui.leaving`);
 - its code runs, on another thread, or where there is no nudge: Python raises `KeyboardInterrupt`
   there at the next bytecode. That does not break off a blocking call.
 
@@ -22,14 +23,21 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
+from ipyembed.gui import breaking_out
+from ipyembed.gui.leaving import LeavingLoops
 from ipyembed.interrupts import CellInterrupts
 from ipyembed.nudge import nudge
 from ipyembed.stacks import runs_code
+
+PATIENCE = 1.0
+"""Seconds in which a toolkit's loop that was told to end has ended, unless a callback holds it."""
 
 
 class EngineInterrupts(CellInterrupts):
@@ -37,6 +45,7 @@ class EngineInterrupts(CellInterrupts):
 
     def __init__(self, shell: Any, call_soon_threadsafe: Callable[[Any], object]) -> None:
         super().__init__(shell)
+        self._loops = LeavingLoops(partial(runs_code, shell), self._met)
         self._call_soon_threadsafe = call_soon_threadsafe
         # Guards "the cell still runs, so interrupt it" against the end of the cell. Reentrant,
         # for a nudge arrives in the midst of whatever holds it.
@@ -44,6 +53,8 @@ class EngineInterrupts(CellInterrupts):
         self._ident: int | None = None
         self._has_nudge = False
         self._is_requested = False
+        self._asked_to_leave = 0.0
+        self._leaving: threading.Thread | None = None
         self._cancel_awaited: Callable[[], object] | None = None
         self._is_critical_now: Callable[[], bool] | None = None
 
@@ -63,7 +74,9 @@ class EngineInterrupts(CellInterrupts):
     def armed(self) -> Iterator[None]:
         """While a cell runs: requests are for it. Eval thread."""
         self.cancelled = self._is_requested = False
+        self._asked_to_leave = 0.0
         self._has_nudge = threading.current_thread() is threading.main_thread() and nudge.hold()
+        self._loops.begin()
         with self._lock:
             self._ident = threading.get_ident()
         try:
@@ -131,19 +144,45 @@ class EngineInterrupts(CellInterrupts):
                 return False
             if self._has_nudge:
                 nudge.call_threadsafe(self._raise_if_requested)
+                self._have_loop_left_threadsafe()
             return True
+
+    def _have_loop_left_threadsafe(self) -> None:
+        """No code of Python's may run: the cell is in a toolkit's loop, perhaps."""
+        is_asking = self._leaving is not None and self._leaving.is_alive()
+        if self._asked_to_leave or is_asking or not breaking_out.is_possible():
+            return
+
+        def leave() -> None:
+            if self._is_requested:
+                self._loops.leave_threadsafe()
+
+        # Tk has whoever asks wait.
+        self._leaving = threading.Thread(target=leave, name="ipyembed-leaving", daemon=True)
+        self._leaving.start()
 
     def _raise_if_requested(self, frame: FrameType | None) -> None:
         """On the main thread, in the midst of whatever runs there."""
         if not self._is_requested or not runs_code(self._shell, frame):
             return
-        if self._is_critical_now is None or not self._is_critical_now():
-            self._is_requested = False
-            raise KeyboardInterrupt
+        if self._is_critical_now is not None and self._is_critical_now():
+            return
+        if self._asked_to_leave and time.monotonic() - self._asked_to_leave < PATIENCE:
+            return
+        if self._loops.is_to_leave(frame):
+            self._asked_to_leave = time.monotonic()
+            return
+        self._is_requested = False
+        raise KeyboardInterrupt
+
+    def _met(self) -> None:
+        self._is_requested = False
 
     def _cancel_if_requested(self) -> None:
         """On the eval thread, called by its loop."""
-        if self._is_requested:
+        # In a toolkit's loop that the cell's code runs, asyncio may turn as well.
+        is_in_loop = runs_code(self._shell, sys._getframe()) and self._loops.are_deeper()
+        if self._is_requested and not is_in_loop:
             self._is_requested = False
             self.cancel_what_it_awaits()
 

@@ -23,9 +23,17 @@ PATIENCE = 0.1
 class LeavingLoops:
     """For one shell. Runs on the eval thread, but for what the name says."""
 
-    def __init__(self, runs_code: Callable[[FrameType | None], bool]) -> None:
-        """`runs_code(frame)`: whether the shell's cell is being executed there."""
+    def __init__(
+        self,
+        runs_code: Callable[[FrameType | None], bool],
+        left: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`runs_code(frame)`: whether the shell's cell is being executed there.
+
+        `left()` is called when a loop of the cell's has been told to end.
+        """
         self._runs_code = runs_code
+        self._left = left
         self._depths: tuple[int, ...] = ()
         self._is_wanted = False
         self._is_handled = False
@@ -38,6 +46,10 @@ class LeavingLoops:
         self._depths = breaking_out.depths()
         self._is_wanted = False
 
+    def are_deeper(self) -> bool:
+        """Whether more of the toolkits' loops run within one another than when the cell began."""
+        return breaking_out.depths() > self._depths
+
     def is_to_leave(self, frame: FrameType | None) -> bool:
         """Whether the cell runs a loop, and this is a callback of that: it has been asked to end.
 
@@ -47,7 +59,7 @@ class LeavingLoops:
             return True
         is_called = self._is_wanted and breaking_out.is_about_to_call(frame)
         is_first = not (self._is_wanted and self._is_handled)
-        if not is_called and not (is_first and breaking_out.depths() > self._depths):
+        if not is_called and not (is_first and self.are_deeper()):
             self._is_wanted = False
             return False
         if is_first:  # although another thread may have asked: Tk does not hear it from everywhere
@@ -70,6 +82,7 @@ class LeavingLoops:
         if not self._is_wanted or not self._runs_code(frame):
             return
         self._is_wanted = False
+        self._left()
         caller = breaking_out.caller_of_loop(frame)
         breaking_out.leave_loop(caller, is_hosts=breaking_out.cannot_tell(self._depths))
         if caller is not None:

@@ -71,7 +71,8 @@ for _ in range(200): await asyncio.sleep(0.01)
 busy.cancel(); ticks > before + 20"""
     assert client.run(code).value == "True"
 
-    for blocked in ("await asyncio.sleep(60)", "time.sleep(60)", "input()"):
+    blocking = ("await asyncio.sleep(60)", "time.sleep(60)", "input()", "window.open_dialog()")
+    for blocked in blocking * 2:
         request = client.start(f"print('it', 'runs'); {blocked}")
         client.heard(request, "it runs")
         client.interrupt()

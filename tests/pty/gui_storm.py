@@ -8,15 +8,13 @@ A timer's callback calculates, in Python or in C, sleeps, prints, or drops an ob
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
-import tempfile
-import time
-from pathlib import Path
+from itertools import product
+from textwrap import dedent
 from typing import NamedTuple
 
 from tests.pty.conftest import Spawn
+from tests.pty.long_run import argument_parser, seeds, spawning
 from tests.pty.terminal import Terminal
 from tests.xvfb import virtual_screen
 
@@ -90,10 +88,15 @@ class Toolkit(NamedTuple):
     dialogs: list[str]
     """Those that can be told from a loop of the host's."""
 
+    @property
+    def text(self) -> str:
+        """Python that makes it, and defines `later(milliseconds, function)` and `run()`."""
+        return f"{self.make}\ndef later(*args): {self.later}(*args)\ndef run(): {self.run}\n"
+
 
 _QT = """from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
-    from PySide6.QtCore import QEventLoop, QTimer
-    app = QApplication([]); app.setQuitOnLastWindowClosed(False)"""
+from PySide6.QtCore import QEventLoop, QTimer
+app = QApplication([]); app.setQuitOnLastWindowClosed(False)"""
 _GTK = "import gi; gi.require_version('Gtk', '{}.0'); from gi.repository import Gtk, GLib"
 
 TOOLKITS = {
@@ -146,11 +149,8 @@ class GuiStorm:
         self.random = random.Random(f"{toolkit} {host} {seed}")
         kit = TOOLKITS[toolkit]
         self.cells = kit.dialogs if host == "inside" else kit.loops + kit.dialogs
-        make = (
-            f"{kit.make}\n    def later(*args): {kit.later}(*args)\n    def run(): {kit.run}\n    "
-        )
         self.terminal: Terminal = spawn(
-            HOST.replace("MAKE", make).replace("RUN", HOSTS[host]),
+            dedent(HOST).replace("MAKE", kit.text).replace("RUN", HOSTS[host]),
             str(seed),
             env={"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)},
             cols=120,
@@ -183,29 +183,19 @@ class GuiStorm:
 
 def main() -> None:
     """For as long as one likes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser = argument_parser(__doc__)
     parser.add_argument("--count", type=int, default=100, help="Ctrl-C for each host")
-    parser.add_argument("--rounds", type=int, default=1, help="0: for ever")
     parser.add_argument("--toolkit", choices=TOOLKITS, action="append")
     parser.add_argument("--host", choices=HOSTS, action="append")
     options = parser.parse_args()
-    n = 0
+    programs = list(product(options.toolkit or TOOLKITS, options.host or HOSTS))
     with virtual_screen() as display:
-        while not options.rounds or n < options.rounds:
-            for toolkit in options.toolkit or TOOLKITS:
-                for host in options.host or HOSTS:
-                    seed = options.seed + n
-                    print(f"seed {seed}, {toolkit}, {host}: ", end="", flush=True)
-                    with tempfile.TemporaryDirectory() as folder:
-                        os.makedirs(f"{folder}/ipython")
-                        spawn = Spawn(Path(folder), Path(folder, "ipython"))
-                        try:
-                            GuiStorm(spawn, toolkit, host, seed, display).blow(options.count)
-                        finally:
-                            spawn.close()
-                    print(f"{options.count} Ctrl-C, all is well", flush=True)
-            n += 1
+        for seed in seeds(options):
+            for toolkit, host in programs:
+                print(f"seed {seed}, {toolkit}, {host}: ", end="", flush=True)
+                with spawning() as spawn:
+                    GuiStorm(spawn, toolkit, host, seed, display).blow(options.count)
+                print(f"{options.count} Ctrl-C, all is well", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,12 @@ What it did is decided by a seed, which it prints; when the keys come, by the ma
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 import re
-import tempfile
 import time
-from pathlib import Path
 
 from tests.pty.conftest import Spawn
+from tests.pty.long_run import argument_parser, seeds, spawning
 from tests.pty.terminal import Terminal
 
 HOST = """
@@ -246,29 +243,19 @@ class Storm:
 
 def main() -> None:
     """For as long as one likes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser = argument_parser(__doc__)
     parser.add_argument("--count", type=int, default=1000, help="Ctrl-C for each host")
-    parser.add_argument("--rounds", type=int, default=1, help="0: for ever")
     parser.add_argument("--host", choices=HOSTS, action="append")
     options = parser.parse_args()
-    n = 0
-    while not options.rounds or n < options.rounds:
+    for seed in seeds(options):
         for host in options.host or HOSTS:
-            seed = options.seed + n
             print(f"seed {seed}, host {host}: ", end="", flush=True)
             begun = time.monotonic()
-            with tempfile.TemporaryDirectory() as folder:
-                os.makedirs(f"{folder}/ipython")
-                spawn = Spawn(Path(folder), Path(folder, "ipython"))
-                try:
-                    storm = Storm(spawn, host, seed)
-                    storm.blow(options.count)
-                    storm.end()
-                finally:
-                    spawn.close()
+            with spawning() as spawn:
+                storm = Storm(spawn, host, seed)
+                storm.blow(options.count)
+                storm.end()
             print(f"{storm.sent} Ctrl-C in {time.monotonic() - begun:.0f} s, all is well")
-        n += 1
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from textwrap import dedent
 
 import pytest
 
 from tests.pty.conftest import Spawn
+from tests.pty.gui_storm import TOOLKITS
 from tests.pty.terminal import Terminal
 
 QT = "from {0} import QtWidgets; app = QtWidgets.QApplication([])"
@@ -206,51 +208,17 @@ def test_a_cell_that_calculates_in_c_beside_a_toolkit(
     terminal.leave(modes=modes)
 
 
-DIALOGS = {
-    "PySide6": (
-        QT.format("PySide6") + "; app.setQuitOnLastWindowClosed(False)\n"
-        "        from PySide6.QtCore import QTimer",
-        "QTimer.singleShot",
-        "app.exec()",
-        "QtWidgets.QDialog().exec()",
-    ),
-    "gtk3": (
-        GTK.format("3.0"),
-        "GLib.timeout_add",
-        "Gtk.main()",
-        "dialog = Gtk.Dialog(); dialog.run()",
-    ),
-    "wx": (
-        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
-        "wx.CallLater",
-        "app.MainLoop()",
-        "wx.Dialog(frame).ShowModal()",
-    ),
-    "wx, a message": (
-        "import wx; app = wx.App(clearSigInt=False); frame = wx.Frame(None)",
-        "wx.CallLater",
-        "app.MainLoop()",
-        "wx.MessageBox('a')",
-    ),
-    "tk": (
-        "import tkinter; root = tkinter.Tk()",
-        "root.after",
-        "root.mainloop()",
-        "tkinter.Toplevel().wait_window()",
-    ),
-}
+DIALOGS = [(name, dialog) for name, kit in TOOLKITS.items() for dialog in kit.dialogs]
 
 
-@pytest.mark.parametrize("name", DIALOGS)
+@pytest.mark.parametrize(("toolkit", "dialog"), DIALOGS)
 def test_a_dialog_within_the_hosts_own_loop(
-    spawn: Spawn, display: str, installed: Callable[..., None], name: str
+    spawn: Spawn, display: str, installed: Callable[..., None], toolkit: str, dialog: str
 ) -> None:
     """It ends, also when one of its callbacks is interrupted, and the host's loop does not."""
-    installed(name.partition(",")[0])
-    make, later, main_loop, dialog = DIALOGS[name]
-    host = f"""
-        import ipyembed, time
-        {make}
+    installed(toolkit)
+    host = TOOLKITS[toolkit].text + dedent("""
+        import ipyembed, os, time
         def calls():
             print("it", "runs"); end = time.monotonic() + 1
             while time.monotonic() < end: pass
@@ -258,20 +226,19 @@ def test_a_dialog_within_the_hosts_own_loop(
             print("it", "waits")
         def end():
             print("left")
-            import os
             os._exit(0)
         def shell():
             ipyembed.embed()
-            {later}(50, end)
-        {later}(50, shell)
-        {main_loop}
-    """
+            later(50, end)
+        later(50, shell)
+        run()
+    """)
     env = {"DISPLAY": display, "XDG_RUNTIME_DIR": str(spawn.path)}
     terminal = spawn(host, env=env, cols=120)
-    for n, before in enumerate(("", f"{later}(50, calls); "), start=1):
+    for n, before in enumerate(("", "later(50, calls); "), start=1):
         terminal.prompt(n)
         mark = terminal.mark()
-        terminal.line(f"{before}{later}(100, says); {dialog}")
+        terminal.line(f"{before}later(100, says); {dialog}")
         terminal.wait_for_new("it runs" if before else "it waits", mark)
         terminal.ctrl("c")
         terminal.wait_for_new("KeyboardInterrupt", mark)

@@ -9,17 +9,14 @@ ran, during which a terminal echoes what is typed.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import random
 import re
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 
 from tests.pty.conftest import Spawn
+from tests.pty.long_run import argument_parser, seeds, spawning
 from tests.pty.terminal import Terminal
 
 HOST = """
@@ -196,28 +193,18 @@ class TypingStorm:
 
 def main() -> None:
     """For as long as one likes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--rounds", type=int, default=1, help="0: for ever")
+    parser = argument_parser(__doc__)
     parser.add_argument("--host", choices=HOSTS, action="append")
     parser.add_argument("--settings", default="", help="of the shell, as in Python")
     parser.add_argument("--cells", action="store_true", help="Enter runs a cell")
     options = parser.parse_args()
-    n = 0
-    while not options.rounds or n < options.rounds:
+    for seed in seeds(options):
         for host in options.host or HOSTS:
-            seed = options.seed + n
             print(f"seed {seed}, host {host}: ", end="", flush=True)
-            with tempfile.TemporaryDirectory() as folder:
-                os.makedirs(f"{folder}/ipython")
-                spawn = Spawn(Path(folder), Path(folder, "ipython"))
-                try:
-                    storm = TypingStorm(spawn, host, seed, options.settings)
-                    storm.blow(options.cells)
-                finally:
-                    spawn.close()
+            with spawning() as spawn:
+                storm = TypingStorm(spawn, host, seed, options.settings)
+                storm.blow(options.cells)
             print("all is well")
-        n += 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ipyembed import routing
-from ipyembed.wakeup_fd import put_back
+from ipyembed.wakeup_fd import put_back_fd
 
 _SYS = ("excepthook", "displayhook", "stdin", "stdout", "stderr", "ps1", "ps2", "ps3")
 _BUILTINS = ("__IPYTHON__", "display", "get_ipython", "exit", "quit")
@@ -78,12 +78,12 @@ def signals_preserved() -> Iterator[None]:
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
         if _wakeup_fd() != wakeup:
-            put_back(wakeup)
+            put_back_fd(wakeup)
 
 
 def _wakeup_fd() -> int:
     """The wakeup fd. It can be asked for only by setting it."""
     fd = signal.set_wakeup_fd(-1)
     if fd != -1:
-        put_back(fd, warn_on_full_buffer=False)
+        put_back_fd(fd, warn_on_full_buffer=False)
     return fd

@@ -32,7 +32,7 @@ from typing import Any
 from ipyembed.nudge import FIRST_PAUSE, LAST_PAUSE, SIGNAL, nudge
 from ipyembed.sigint_in_c import sigint_in_c
 from ipyembed.silenced import collision_with_trio
-from ipyembed.wakeup_fd import put_back as put_back_fd
+from ipyembed.wakeup_fd import put_back_fd
 
 A_MOMENT = 0.001
 """Seconds until it is tried again to raise an exception, where it could not be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 
-def put_back(fd: int, *, warn_on_full_buffer: bool = True) -> int:
+def put_back_fd(fd: int, *, warn_on_full_buffer: bool = True) -> int:
     """As `signal.set_wakeup_fd`; returns the one before. Main thread.
 
     Whoever had it may have closed it meanwhile, and another file may have its number: then none is

@@ -15,7 +15,7 @@ import socket
 import threading
 from typing import Self
 
-from ipyembed.wakeup_fd import put_back
+from ipyembed.wakeup_fd import put_back_fd
 
 # Kept from one call to the next: a call must cost little.
 _pair: tuple[socket.socket, socket.socket] | None = None
@@ -64,10 +64,10 @@ class SignalWakeup:
         if self._reader < 0:
             return
         _users -= 1
-        found = put_back(self._previous)
+        found = put_back_fd(self._previous)
         if found != self._writer:
             # A callback has set another one, which is to stay.
-            put_back(found)
+            put_back_fd(found)
         self.drain()
 
 
